@@ -1,0 +1,101 @@
+# Everything from a fresh checkout: `make demo` and `make test` need only Python 3.11 or newer and make.
+# Written for GNU make 3.81 and a POSIX shell, which is what macOS has.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+PINS := $(VENV)/.pins
+READY := $(VENV)/.ready
+LOCK_VENV := .venv-lock
+
+# A name on PATH proves nothing (version managers leave shims that fail), so each candidate is run.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
+USABLE := import ensurepip, sqlite3, sys, venv; sys.exit(sys.version_info < (3, 11) or sqlite3.sqlite_version_info < (3, 35))
+PIP := -m pip --quiet --quiet --disable-pip-version-check --no-input
+
+# One line for what is being done; what the command itself printed only matters when it fails.
+define quietly
+@printf '%s\n' '$(1)'; output=$$($(2) 2>&1) || { printf '%s\n' "$$output"; printf '%s\n' 'failed: $(1)'; exit 1; }
+endef
+
+define environment
+@python=; \
+for candidate in $(CANDIDATES); do \
+  if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+done; \
+if test -z "$$python"; then \
+  echo 'No usable Python among: $(CANDIDATES).' >&2; \
+  echo 'Needed: Python 3.11 or newer with venv and SQLite 3.35 or newer (on Debian and Ubuntu also the package python3-venv).' >&2; \
+  echo 'Name one yourself: make PYTHON=/path/to/python3' >&2; \
+  exit 1; \
+fi; \
+echo "environment $(1) ($$("$$python" --version 2>&1))"; \
+"$$python" -m venv --clear $(1)
+endef
+
+.PHONY: help demo test check diagrams test-pooler lock format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## run the main job for real, on SQLite or on DATABASE_URL, against a local provider
+	@$(BIN)/inbox-lifecycle demo
+
+test: check ## run every check, then every test, on SQLite and on a real PostgreSQL
+	@echo 'tests'
+	@$(BIN)/python -m pytest --quiet
+
+check: $(READY) ## lint, format, types, floors, and diagrams compared with the rules
+	$(call quietly,lint,$(BIN)/ruff check --output-format concise .)
+	$(call quietly,format,$(BIN)/ruff format --check .)
+	$(call quietly,types,$(BIN)/mypy)
+	$(call quietly,floors,$(BIN)/lint-imports)
+	$(call quietly,diagrams,$(BIN)/python -m inbox_lifecycle.diagram --check diagrams)
+
+diagrams: $(READY) ## draw diagrams/ again from the rules
+	@$(BIN)/python -m inbox_lifecycle.diagram diagrams
+
+# Debian puts the program in /usr/sbin, which is not on everyone's PATH.
+test-pooler: $(READY) ## run the tests that need PgBouncer
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; export PATH; \
+	command -v pgbouncer >/dev/null 2>&1 || { \
+	  echo 'PgBouncer is not on PATH. Install it: "apt-get install pgbouncer" on Debian and Ubuntu, "brew install pgbouncer" on macOS.' >&2; \
+	  exit 1; }; \
+	$(BIN)/python -m pytest --quiet -m pooler
+
+# Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` moves them all.
+LOCK_FLAGS ?=
+lock: $(LOCK_VENV)/bin/uv ## pin again what pyproject.toml asks for, for every platform
+	@echo 'pinning $(LOCK)'
+	@$(LOCK_VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet $(LOCK_FLAGS) --output-file $(LOCK)
+
+format: $(READY) ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+clean: ## remove the environments, the caches and what a build left
+	@rm -rf $(VENV) $(LOCK_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests migrations benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Made from nothing whenever the pins change: a package that left the pins must not linger.
+$(PINS): $(LOCK)
+	$(call environment,$(VENV))
+	@echo 'packages $(LOCK)'
+	@$(BIN)/python $(PIP) install --require-hashes -r $(LOCK)
+	@touch $@
+
+$(READY): $(PINS) pyproject.toml
+	@echo 'package inbox-lifecycle'
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Stands on its own, so that pins which no longer install can still be made again.
+$(LOCK_VENV)/bin/uv:
+	$(call environment,$(LOCK_VENV))
+	@$(LOCK_VENV)/bin/python $(PIP) install uv

@@ -1,0 +1,122 @@
+"""The lifecycle of sending inboxes as an event-sourced state machine, with a history that can be proven.
+
+Importing this package is cheap: names are loaded when they are first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inbox_lifecycle.context import audit_context
+    from inbox_lifecycle.domain import Inbox, InboxId, Pair, ReputationPolicy, Status, WarmupStatus
+    from inbox_lifecycle.errors import (
+        ActorRequired,
+        ConcurrencyConflict,
+        HistoryError,
+        IdempotencyKeyReused,
+        InboxExists,
+        InboxLifecycleError,
+        InboxNotFound,
+        InvalidInput,
+        ProviderError,
+        RetryRefused,
+        SchemaMismatch,
+        StepRefused,
+        StoreError,
+        StoreUnavailable,
+        TransitionRefused,
+        WarmupNotRecorded,
+    )
+    from inbox_lifecycle.facade import AsyncInboxes, AsyncOperator, Inboxes, Operator
+    from inbox_lifecycle.providers.instantly import Instantly
+    from inbox_lifecycle.records import Attempt, Page, RecordedEvent
+    from inbox_lifecycle.store.engine import prepare_sqlite
+    from inbox_lifecycle.store.migrate import downgrade_schema, upgrade_schema
+    from inbox_lifecycle.verdict import Clause, Verdict
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "inbox_lifecycle.context": ("audit_context",),
+    "inbox_lifecycle.domain": ("Inbox", "InboxId", "Pair", "ReputationPolicy", "Status", "WarmupStatus"),
+    "inbox_lifecycle.errors": (
+        "ActorRequired",
+        "ConcurrencyConflict",
+        "HistoryError",
+        "IdempotencyKeyReused",
+        "InboxExists",
+        "InboxLifecycleError",
+        "InboxNotFound",
+        "InvalidInput",
+        "ProviderError",
+        "RetryRefused",
+        "SchemaMismatch",
+        "StepRefused",
+        "StoreError",
+        "StoreUnavailable",
+        "TransitionRefused",
+        "WarmupNotRecorded",
+    ),
+    "inbox_lifecycle.facade": ("AsyncInboxes", "AsyncOperator", "Inboxes", "Operator"),
+    "inbox_lifecycle.providers.instantly": ("Instantly",),
+    "inbox_lifecycle.records": ("Attempt", "Page", "RecordedEvent"),
+    "inbox_lifecycle.store.engine": ("prepare_sqlite",),
+    "inbox_lifecycle.store.migrate": ("downgrade_schema", "upgrade_schema"),
+    "inbox_lifecycle.verdict": ("Clause", "Verdict"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ActorRequired",
+    "AsyncInboxes",
+    "AsyncOperator",
+    "Attempt",
+    "Clause",
+    "ConcurrencyConflict",
+    "HistoryError",
+    "IdempotencyKeyReused",
+    "Inbox",
+    "InboxExists",
+    "InboxId",
+    "InboxLifecycleError",
+    "InboxNotFound",
+    "Inboxes",
+    "Instantly",
+    "InvalidInput",
+    "Operator",
+    "Page",
+    "Pair",
+    "ProviderError",
+    "RecordedEvent",
+    "ReputationPolicy",
+    "RetryRefused",
+    "SchemaMismatch",
+    "Status",
+    "StepRefused",
+    "StoreError",
+    "StoreUnavailable",
+    "TransitionRefused",
+    "Verdict",
+    "WarmupNotRecorded",
+    "WarmupStatus",
+    "__version__",
+    "audit_context",
+    "downgrade_schema",
+    "prepare_sqlite",
+    "upgrade_schema",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

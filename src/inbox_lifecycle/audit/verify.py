@@ -1,0 +1,129 @@
+"""Verification as flows over pages: constant memory, no connection held between pages, no alarm under live writers.
+
+A row and the newest version of its events are read in one statement. Events up to that version can never change, so
+reading them later is the same as reading them then; newer ones are somebody's work of meanwhile and are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
+from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.store.statements import FIRST_ID, LAST_ID
+from inbox_lifecycle.store.verification import (
+    AttemptsToVerify,
+    EventsToVerify,
+    InboxesToVerify,
+    OrphansToVerify,
+)
+
+#: Inboxes per page.
+INBOXES = 200
+#: Events or attempts per page.
+ROWS = 2000
+#: Larger than every version: a page after (inbox, this) begins with the next inbox.
+LAST_VERSION = 2**31 - 1
+
+
+@dataclass(slots=True)
+class Verification:
+    """What a verification looked at, and what it found."""
+
+    inboxes: int = 0
+    events: int = 0
+    attempts: int = 0
+    #: Attempts without an outcome: in flight, or for `reconcile` to settle.
+    open_attempts: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    #: Worth a look, and no damage: clocks that ran far behind.
+    notices: list[Finding] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as JSON-ready values."""
+        return {
+            "clean": self.clean,
+            "inboxes": self.inboxes,
+            "events": self.events,
+            "attempts": self.attempts,
+            "open_attempts": self.open_attempts,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "notices": [notice.as_dict() for notice in self.notices],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The inboxes after one id and up to another."""
+
+    after: str = FIRST_ID
+    until: str = LAST_ID
+
+    @classmethod
+    def of_one(cls, inbox_id: str) -> Range:
+        """The range that holds one inbox."""
+        return cls(str(UUID(int=max(UUID(inbox_id).int - 1, 0))), inbox_id)
+
+
+def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
+    """Verify the next inboxes of a range, adding to the report; the rest of the range, None at its end."""
+    rows = yield from again(InboxesToVerify(after=within.after, until=within.until, limit=INBOXES))
+    # The page covers the range up to its last inbox; the last page covers all of it, rows or none.
+    page = Range(within.after, rows[-1].inbox.id if len(rows) == INBOXES else within.until)
+    folds = {str(row.inbox.id): Fold(row) for row in rows}
+    report.inboxes += len(folds)
+    report.events += yield from _fold_events(folds, page)
+    for fold in folds.values():
+        fold.close()
+        report.findings += fold.findings
+        report.notices += fold.notices
+    yield from _check_orphans(report, page)
+    yield from _check_attempts(report, {inbox_id: fold.attempts for inbox_id, fold in folds.items()}, page)
+    return Range(page.until, within.until) if len(rows) == INBOXES else None
+
+
+def _fold_events(folds: dict[str, Fold], page: Range) -> Flow[int]:
+    after, version, count = page.after, LAST_VERSION, 0
+    while True:
+        statement = EventsToVerify(after=after, after_version=version, until=page.until, limit=ROWS)
+        events = yield from again(statement)
+        for event in events:
+            fold = folds.get(event.inbox_id)
+            if fold is not None and event.version <= (fold.row.newest or 0):
+                fold.take(event)
+                count += 1
+        if len(events) < ROWS:
+            return count
+        after, version = events[-1].inbox_id, events[-1].version
+
+
+def _check_orphans(report: Verification, page: Range) -> Flow[None]:
+    after, version = page.after, LAST_VERSION
+    while True:
+        orphans = yield from again(OrphansToVerify(after=after, after_version=version, until=page.until, limit=ROWS))
+        for inbox_id, found in orphans:
+            finding = Finding(kind="row", inbox_id=inbox_id, version=found, expected="the inbox's row", found="no row")
+            report.findings.append(finding)
+        if len(orphans) < ROWS:
+            return
+        after, version = orphans[-1]
+
+
+def _check_attempts(report: Verification, made: dict[str, dict[str, int]], page: Range) -> Flow[None]:
+    after, attempt_id = page.after, LAST_ID
+    while True:
+        statement = AttemptsToVerify(after=after, after_attempt=attempt_id, until=page.until, limit=ROWS)
+        attempts = yield from again(statement)
+        for attempt in attempts:
+            report.attempts += 1
+            report.open_attempts += attempt.outcome is None
+            report.findings += check_attempt(attempt, made.get(attempt.inbox_id, {}))
+        if len(attempts) < ROWS:
+            return
+        after, attempt_id = attempts[-1].inbox_id, attempts[-1].attempt_id

@@ -1,0 +1,126 @@
+"""Who acts, why, and on behalf of which request: read once when a method is called, kept beside every event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from dataclasses import asdict, dataclass, field, replace
+from functools import wraps
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from inbox_lifecycle.canonical import canonical, check_text
+from inbox_lifecycle.errors import ActorRequired
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What stands beside an event in erasable columns; the event itself holds only a commitment to it."""
+
+    owner_id: str | None = field(default=None, repr=False)
+    #: Who acted.
+    actor: str | None = field(default=None, repr=False)
+    #: Why.
+    reason: str | None = field(default=None, repr=False)
+    #: The request or job this belongs to.
+    correlation_id: str | None = field(default=None, repr=False)
+    #: What directly caused it: a message, a span, another event.
+    causation_id: str | None = field(default=None, repr=False)
+    #: The caller's idempotency key, scoped to owner and inbox.
+    idempotency_key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            text = getattr(self, name)
+            if text is not None:
+                check_text(name, text)
+
+    def as_dict(self) -> dict[str, str]:
+        """What is known, by name."""
+        return {name: text for name, text in asdict(self).items() if text is not None}
+
+    def canonical(self) -> bytes:
+        """The bytes that the commitment covers: what is known, as canonical JSON."""
+        return canonical(self.as_dict())
+
+
+NOBODY = Context()
+
+_CURRENT: ContextVar[Context] = ContextVar("inbox_lifecycle_audit_context", default=NOBODY)
+
+
+class audit_context:  # noqa: N801 - used as a statement, `with audit_context(...)`, like the standard library's own
+    """Say who acts and why for every call inside the block; an inner block overrides what it names.
+
+    Works across `await`. Threads do not inherit it: wrap what you hand to them in `audit_context.carry`.
+    """
+
+    def __init__(
+        self,
+        *,
+        actor: str | None = None,
+        reason: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+    ) -> None:
+        said = Context(actor=actor, reason=reason, correlation_id=correlation_id, causation_id=causation_id)
+        self._said = said.as_dict()
+        self._tokens: list[Token[Context]] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_CURRENT.set(replace(_CURRENT.get(), **self._said)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _CURRENT.reset(self._tokens.pop())
+
+    @staticmethod
+    def carry(function: Callable[P, R]) -> Callable[P, R]:
+        """The function, bound to the context of here and now, for a thread pool to call."""
+        carried = _CURRENT.get()
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            token = _CURRENT.set(carried)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _CURRENT.reset(token)
+
+        return call
+
+
+def current_context(
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
+    require_actor: bool = False,
+) -> Context:
+    """The context of a call that begins now.
+
+    Args:
+        actor: who acts, where the facade knows better than the surrounding block.
+        reason: why, said at the call.
+        idempotency_key: the call's key.
+        require_actor: whether nobody acting is an error.
+
+    Raises:
+        ActorRequired: nobody said who acts.
+        MalformedText: a text cannot be kept.
+    """
+    around = _CURRENT.get()
+    context = replace(
+        around,
+        actor=around.actor if actor is None else actor,
+        reason=around.reason if reason is None else reason,
+        idempotency_key=idempotency_key,
+    )
+    if require_actor and context.actor is None:
+        raise ActorRequired
+    return context

@@ -1,0 +1,99 @@
+"""The driver inside a host's transaction: every step runs in a savepoint of the connection that the host handed over.
+
+It refuses to wait for the network, and what only the host can repair (a serialization failure, a lost connection) goes
+up to the host as the driver raised it. Committing is the host's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, run_in
+from inbox_lifecycle.errors import StepRefused, StoreError, StoreMisconfigured
+from inbox_lifecycle.flow import Flow, Shield, Step
+from inbox_lifecycle.store.engine import is_prepared
+from inbox_lifecycle.store.faults import ConstraintViolated, explain, is_driver_error
+from inbox_lifecycle.store.session import Backend
+
+T = TypeVar("T")
+
+
+class BoundDriver:
+    """Performs flows on a host's Connection."""
+
+    def __init__(self, connection: Connection, backend: Backend) -> None:
+        _demand_prepared(connection)
+        self._connection = connection
+        self._backend = backend
+
+    def run(self, flow: Flow[T]) -> T:
+        """The flow's value; its errors are raised."""
+        try:
+            return _pump(flow, lambda step: _perform(self._connection, self._backend, step))
+        finally:
+            flow.close()
+
+
+class AsyncBoundDriver:
+    """Performs flows on a host's AsyncConnection."""
+
+    def __init__(self, connection: AsyncConnection, backend: Backend) -> None:
+        self._connection = connection
+        self._backend = backend
+
+    async def run(self, flow: Flow[T]) -> T:
+        """The flow's value; its errors are raised."""
+
+        def work(connection: Connection) -> T:
+            return BoundDriver(connection, self._backend).run(flow)
+
+        return await self._connection.run_sync(work)
+
+
+def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
+    answer: Any = None
+    failure: StoreError | None = None
+    while True:
+        try:
+            step = flow.send(answer) if failure is None else flow.throw(failure)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        answer, failure = None, None
+        try:
+            answer = perform(step)
+        except ConstraintViolated as error:
+            failure = error
+
+
+def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
+    if isinstance(step, Shield):
+        return None
+    if not isinstance(step, DATABASE_STEPS):
+        raise StepRefused(type(step).__name__)
+    refusal = None
+    try:
+        return _in_savepoint(connection, backend, step)
+    except Exception as error:
+        if not is_driver_error(error, backend):
+            raise
+        refusal = explain(error, backend)
+        if not isinstance(refusal, ConstraintViolated):
+            raise
+    raise refusal
+
+
+def _in_savepoint(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+    with connection.begin_nested():
+        return run_in(connection, backend, step)
+
+
+def _demand_prepared(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite" and not is_prepared(connection.engine):
+        raise StoreMisconfigured(
+            "this SQLite engine begins its transactions late: call prepare_sqlite(engine) right after create_engine"
+        )

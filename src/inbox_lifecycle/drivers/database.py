@@ -1,0 +1,131 @@
+"""Performing a database step on a connection: which transaction it gets, and how errors come out.
+
+An error leaves here as one of ours and without the driver's own behind it: drivers quote values in their messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from inbox_lifecycle.drivers.turns import Turns
+from inbox_lifecycle.flow import Once, Read, Write
+from inbox_lifecycle.store.faults import explain, is_disconnect, is_driver_error
+from inbox_lifecycle.store.session import Backend, Session
+
+T = TypeVar("T")
+
+DatabaseStep = Read | Write | Once
+DATABASE_STEPS = (Read, Write, Once)
+
+
+def perform(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+    """Perform a step on a connection that is checked out for it alone, of an engine in autocommit on PostgreSQL.
+
+    Raises:
+        StoreError: the database's answer was an error.
+    """
+    return guarded(connection, backend, lambda: _SPELLINGS[backend.is_sqlite](connection, backend, step))
+
+
+def guarded(connection: Connection, backend: Backend, work: Callable[[], T]) -> T:
+    """Do the work; a broken or interrupted connection is thrown away, an error becomes ours.
+
+    Raises:
+        StoreError: the database's answer was an error.
+    """
+    try:
+        return work()
+    except BaseException as error:
+        if not is_driver_error(error, backend):
+            # Interrupted in the middle of an exchange: nobody can tell what the connection would answer next.
+            if not isinstance(error, Exception):
+                connection.invalidate()
+            raise
+        failure = explain(error, backend)
+        if is_disconnect(error, backend):
+            connection.invalidate()
+    raise failure
+
+
+def checked_out(engine: Engine, backend: Backend, work: Callable[[Connection], T]) -> T:
+    """Do the work on a connection of the engine's pool.
+
+    Raises:
+        StoreError: no connection could be had, or the work's own.
+    """
+    try:
+        connection = engine.connect()
+    except Exception as error:
+        if not is_driver_error(error, backend):
+            raise
+        failure = explain(error, backend, sent=False)
+    else:
+        with connection:
+            return work(connection)
+    raise failure
+
+
+def needs_turn(backend: Backend, step: DatabaseStep) -> bool:
+    """Whether the step takes SQLite's one write lock."""
+    return backend.is_sqlite and (isinstance(step, Write) or (isinstance(step, Once) and writes(step)))
+
+
+def writes(step: Once) -> bool:
+    """Whether the statement changes anything."""
+    return bool(getattr(step.statement, "writes", True))
+
+
+def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
+    """Do the work when its turn comes."""
+    if turns is None:
+        return work()
+    with turns:
+        return work()
+
+
+def run_in(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+    """Run the step's SQL in whatever transaction the connection is in."""
+    session = Session(connection, backend)
+    try:
+        return step.statement.run(session) if isinstance(step, Once) else step.work(session)
+    finally:
+        session.close()
+
+
+def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+    if isinstance(step, Once) and step.patience is None:
+        return run_in(connection, backend, step)
+    connection.execution_options(isolation_level="REPEATABLE READ" if isinstance(step, Read) else "READ COMMITTED")
+    with connection.begin():
+        if isinstance(step, Once) and step.patience is not None:
+            # Only for this transaction: behind a pooler, a session's settings would be another client's next.
+            connection.exec_driver_sql(f"set local statement_timeout = {max(1, int(step.patience * 1000))}")
+        return run_in(connection, backend, step)
+
+
+def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+    cursor = connection.connection.cursor()
+    if isinstance(step, Once) and not writes(step):
+        return run_in(connection, backend, step)
+    cursor.execute("begin" if isinstance(step, Read) else "begin immediate")
+    try:
+        answer = run_in(connection, backend, step)
+        cursor.execute("commit")
+    except BaseException:
+        _roll_back(connection)
+        raise
+    finally:
+        cursor.close()
+    return answer
+
+
+def _roll_back(connection: Connection) -> None:
+    raw = connection.connection.dbapi_connection
+    if raw is not None and raw.in_transaction:  # type: ignore[attr-defined]  # sqlite3's own
+        raw.rollback()
+
+
+_SPELLINGS = {False: _on_postgresql, True: _on_sqlite}

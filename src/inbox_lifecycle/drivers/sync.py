@@ -1,0 +1,143 @@
+"""The driver of sync facades: performs each step in the caller's own thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import httpx
+from sqlalchemy import Engine
+
+from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, checked_out, in_turn, needs_turn, perform
+from inbox_lifecycle.drivers.network import send
+from inbox_lifecycle.drivers.turns import Turns, turns_for
+from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
+from inbox_lifecycle.store.engine import is_memory
+from inbox_lifecycle.store.session import Backend
+
+T = TypeVar("T")
+
+
+class Database:
+    """An engine as drivers use it: one step, one connection, one turn."""
+
+    def __init__(self, engine: Engine, backend: Backend) -> None:
+        self.backend = backend
+        self._engine = engine
+        # One statement is its own transaction; beginning and ending one would cost two trips more.
+        self._autocommit = engine if backend.is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._memory = is_memory(engine)
+        self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
+
+    def perform(self, step: DatabaseStep) -> Any:
+        """Perform a database step.
+
+        Raises:
+            StoreError: the database's answer was an error, or there was none.
+        """
+        return in_turn(self._turns_for(step), lambda: self._perform(step))
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._engine.dispose()
+
+    def _perform(self, step: DatabaseStep) -> Any:
+        return checked_out(self._autocommit, self.backend, lambda connection: perform(connection, self.backend, step))
+
+    def _turns_for(self, step: DatabaseStep) -> Turns | None:
+        # A database in memory lives in one connection, which readers share with the writer.
+        return self._turns if self._memory or needs_turn(self.backend, step) else None
+
+
+class SyncDriver:
+    """Performs flows, blocking."""
+
+    def __init__(self, database: Database, transport: httpx.BaseTransport) -> None:
+        self._database = database
+        self._transport = transport
+
+    def run(self, flow: Flow[T]) -> T:
+        """The flow's value; its errors are raised."""
+        try:
+            return self._pump(flow, lambda: flow.send(None))
+        finally:
+            flow.close()
+
+    def close(self) -> None:
+        """Close the connections to providers."""
+        self._transport.close()
+
+    def _pump(self, flow: Flow[T], resume: Callable[[], Step]) -> T:
+        while True:
+            try:
+                step = resume()
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            if isinstance(step, Shield) and threading.current_thread() is threading.main_thread():
+                return _Shielded(lambda: self._pump(flow, lambda: flow.send(None)), step.budget).result()
+            resume = self._perform(flow, step)
+
+    def _perform(self, flow: Flow[T], step: Step) -> Callable[[], Step]:
+        try:
+            answer = self._answer(step)
+        except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
+            failure = error
+            return lambda: flow.throw(failure)
+        return lambda: flow.send(answer)
+
+    def _answer(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return send(self._transport, step)
+            case Sleep(seconds):
+                return time.sleep(seconds)
+            case Shield():
+                return None
+            case _:
+                assert isinstance(step, DATABASE_STEPS)  # noqa: S101 - the union has no other member
+                return self._database.perform(step)
+
+
+class _Shielded(Generic[T]):
+    """Work that goes on in a thread of its own, where signals never strike, while the main thread waits for it.
+
+    Python raises in the main thread whatever a signal handler raises (KeyboardInterrupt, a worker's time limit). Such an
+    interruption is raised again as soon as the work is done or its budget is over.
+    """
+
+    def __init__(self, work: Callable[[], T], budget: float) -> None:
+        self._work = work
+        self._deadline = time.monotonic() + budget
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+
+    def result(self) -> T:
+        """What the work gave, or its error; an interruption of the waiting is raised once the work is over."""
+        threading.Thread(target=self._run, name="inbox-lifecycle-shield", daemon=True).start()
+        try:
+            self._done.wait()
+        except BaseException:
+            self._wait_out()
+            raise
+        if self._error is not None:
+            raise self._error
+        return self._value[0]
+
+    def _run(self) -> None:
+        try:
+            self._value.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
+            self._error = error
+        finally:
+            self._done.set()
+
+    def _wait_out(self) -> None:
+        while not self._done.is_set() and time.monotonic() < self._deadline:
+            try:
+                self._done.wait(max(0.0, self._deadline - time.monotonic()))
+            except BaseException:  # noqa: BLE001, S112 - one interruption is raised already; the budget bounds the rest
+                continue

@@ -1,0 +1,190 @@
+"""The drivers of async facades: asyncio for the network, threads (or a host's AsyncEngine) for the database.
+
+A sync engine in a small pool of threads, a whole database step in one hop, is as fast as the async driver of the
+database and keeps the event loop free; the host's AsyncEngine is served too, by `run_sync`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, perform
+from inbox_lifecycle.drivers.network import send_async
+from inbox_lifecycle.drivers.sync import Database
+from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
+from inbox_lifecycle.store.engine import POOL_SIZE
+from inbox_lifecycle.store.faults import explain, is_driver_error
+from inbox_lifecycle.store.session import Backend
+
+logger = logging.getLogger("inbox_lifecycle")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[T]):
+    value: T
+
+
+class AsyncDatabase(Protocol):
+    """A database as the async driver uses it."""
+
+    async def perform(self, step: DatabaseStep) -> Any:
+        """Perform a database step."""
+        ...
+
+    async def close(self) -> None:
+        """Close what was opened here."""
+        ...
+
+
+class ThreadedDatabase:
+    """A sync engine behind a bounded pool of threads."""
+
+    def __init__(self, database: Database, *, owns_engine: bool) -> None:
+        self._database = database
+        self._owns_engine = owns_engine
+        self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="inbox-lifecycle")
+
+    async def perform(self, step: DatabaseStep) -> Any:
+        """Perform a database step in one hop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._database.perform, step)
+
+    async def close(self) -> None:
+        """Wait for the threads, then close the pool of connections."""
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        if self._owns_engine:
+            self._database.close()
+
+
+class NativeDatabase:
+    """A host's AsyncEngine, by SQLAlchemy's own bridge."""
+
+    def __init__(self, engine: AsyncEngine, backend: Backend) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._backend = backend
+
+    async def perform(self, step: DatabaseStep) -> Any:
+        """Perform a database step on a connection of the host's pool."""
+        try:
+            connection = await self._engine.connect()
+        except Exception as error:
+            if not is_driver_error(error, self._backend):
+                raise
+            failure = explain(error, self._backend, sent=False)
+        else:
+            async with connection:
+                return await connection.run_sync(lambda sync: perform(sync, self._backend, step))
+        raise failure
+
+    async def close(self) -> None:
+        """Nothing: the engine is the host's."""
+
+
+class AsyncDriver:
+    """Performs flows on the running event loop."""
+
+    def __init__(self, database: AsyncDatabase, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._database = database
+        self._transport = transport
+        self._own_transports: dict[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """The flow's value; its errors are raised."""
+        try:
+            ended = await self._pump(flow, stop_at_shield=True)
+        except BaseException:
+            flow.close()
+            raise
+        if isinstance(ended, Shield):
+            return await self._shielded(flow, ended.budget)
+        return ended.value
+
+    async def close(self) -> None:
+        """Finish what is under way, then close connections and threads."""
+        while self._late:
+            await asyncio.wait(self._late)
+        transport = self._own_transports.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
+        await self._database.close()
+
+    async def _pump(self, flow: Flow[T], *, stop_at_shield: bool) -> _Ended[T] | Shield:
+        answer: Any = None
+        failure: Exception | None = None
+        while True:
+            try:
+                step = flow.send(answer) if failure is None else flow.throw(failure)
+            except StopIteration as stop:
+                return _Ended(stop.value)
+            if stop_at_shield and isinstance(step, Shield):
+                return step
+            answer, failure = None, None
+            try:
+                answer = await self._answer(step)
+            except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
+                failure = error
+
+    async def _answer(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return await send_async(self._transport_here(), step)
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
+            case Shield():
+                return None
+            case _:
+                assert isinstance(step, DATABASE_STEPS)  # noqa: S101 - the union has no other member
+                return await self._database.perform(step)
+
+    async def _shielded(self, flow: Flow[T], budget: float) -> T:
+        task = asyncio.ensure_future(self._finish(flow))
+        self._late.add(task)
+        task.add_done_callback(self._finished)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await self._wait_out(task, time.monotonic() + budget)
+            raise
+
+    async def _finish(self, flow: Flow[T]) -> T:
+        try:
+            ended = await self._pump(flow, stop_at_shield=False)
+        finally:
+            flow.close()
+        assert isinstance(ended, _Ended)  # noqa: S101 - it only stops at a shield when told to
+        return ended.value
+
+    async def _wait_out(self, task: asyncio.Task[T], deadline: float) -> None:
+        while not task.done() and time.monotonic() < deadline:
+            try:
+                await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
+            except asyncio.CancelledError:
+                # One cancellation is raised already; the budget bounds how long others wait.
+                continue
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.debug("a shielded recording ended with %s", type(task.exception()).__name__)
+
+    def _transport_here(self) -> httpx.AsyncBaseTransport:
+        if self._transport is not None:
+            return self._transport
+        # Connections belong to the event loop they were opened on.
+        loop = asyncio.get_running_loop()
+        transport = self._own_transports.get(loop)
+        if transport is None:
+            for gone in [known for known in self._own_transports if known.is_closed()]:
+                del self._own_transports[gone]
+            transport = self._own_transports[loop] = httpx.AsyncHTTPTransport()
+        return transport

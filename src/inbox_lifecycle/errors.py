@@ -1,0 +1,275 @@
+"""What can go wrong, sorted by what the caller can do.
+
+InboxLifecycleError
+├── InvalidInput (ValueError)         mend the call: nothing was looked up, nothing moved
+│   ├── MalformedId
+│   ├── MalformedAddress
+│   ├── MalformedText
+│   ├── IdempotencyKeyReused
+│   └── ActorRequired
+├── InboxNotFound (LookupError)       no such inbox for this caller
+├── InboxExists                       find the inbox that is there
+├── TransitionRefused                 the rules forbid it: read the state, the verdict says which clause failed
+│   └── RetryRefused
+├── ConcurrencyConflict               somebody was faster: read again and decide again
+├── ProviderError                     again after a short backoff (`retry_after` where known)
+│   ├── ProviderRejected
+│   ├── ProviderThrottled
+│   ├── ProviderBusy
+│   ├── ProviderUnavailable
+│   └── ProviderOutcomeUnknown
+├── WarmupNotRecorded                 again at once: the second enable is a no-op
+├── StoreError                        nothing was sent to the provider
+│   ├── StoreUnavailable
+│   ├── StoreContended
+│   ├── StoreMisconfigured
+│   └── SchemaMismatch
+├── HistoryError                      call a human
+│   ├── UnknownEvent
+│   ├── HistoryBroken
+│   └── HistoryKept
+└── StepRefused                       this step cannot run inside a host's transaction
+
+Messages carry ids, states and cures; never an address, a key or a payload.
+"""
+
+from inbox_lifecycle.verdict import Verdict
+
+
+class InboxLifecycleError(Exception):
+    """The base of every error this library raises on purpose."""
+
+
+class InvalidInput(InboxLifecycleError, ValueError):
+    """The call itself is wrong; nothing was looked up and nothing moved."""
+
+
+class MalformedId(InvalidInput):
+    """An id is not a UUID."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not a UUID: pass the 36-character text form, or a uuid.UUID")
+        self.name = name
+
+
+class MalformedAddress(InvalidInput):
+    """An email address is not one."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this is not an email address we can keep: {why}")
+        self.why = why
+
+
+class MalformedText(InvalidInput):
+    """A text cannot be stored on every database, or proven byte by byte."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} cannot be kept: {why}")
+        self.name = name
+        self.why = why
+
+
+class IdempotencyKeyReused(InvalidInput):
+    """The idempotency key's event was written by another operation on this inbox."""
+
+    def __init__(self, inbox_id: str, event: str) -> None:
+        super().__init__(f"inbox {inbox_id}: this idempotency key already stands for {event}; use a new key")
+        self.inbox_id = inbox_id
+        self.event = event
+
+
+class ActorRequired(InvalidInput):
+    """`require_actor=True` and nobody said who acts."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody said who acts: wrap the call in audit_context(actor=...)")
+
+
+class InboxNotFound(InboxLifecycleError, LookupError):
+    """There is no such inbox, or it is not the caller's, or it was erased: never told apart."""
+
+    def __init__(self, inbox_id: str) -> None:
+        super().__init__(f"no inbox {inbox_id} for this caller")
+        self.inbox_id = inbox_id
+
+
+class InboxExists(InboxLifecycleError):
+    """Another inbox that is not erased has this address, or some inbox has this id."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"an inbox with this {what} exists already: find it, or choose another {what}")
+        #: `address` or `id`.
+        self.what = what
+
+
+class TransitionRefused(InboxLifecycleError):
+    """The rules forbid this trigger here; nothing moved."""
+
+    def __init__(self, inbox_id: str, trigger: str, verdict: Verdict) -> None:
+        super().__init__(f"inbox {inbox_id}: {trigger} refused: {verdict}")
+        self.inbox_id = inbox_id
+        self.trigger = trigger
+        self.verdict = verdict
+
+
+class RetryRefused(TransitionRefused):
+    """The gate of `start_warmup` / `retry_warmup` refused, or another call won the race."""
+
+
+class ConcurrencyConflict(InboxLifecycleError):
+    """The inbox is not at the version the caller expected; nothing moved."""
+
+    def __init__(self, inbox_id: str, expected: int | None, actual: int) -> None:
+        wanted = "another version" if expected is None else f"version {expected}"
+        super().__init__(f"inbox {inbox_id} is at version {actual}, not at {wanted}: read it again and decide again")
+        self.inbox_id = inbox_id
+        self.expected = expected
+        self.actual = actual
+
+
+class ProviderError(InboxLifecycleError):
+    """The provider did not enable the warmup; the inbox did not move."""
+
+    #: What the provider did, as the tail of a sentence.
+    did = "failed"
+
+    def __init__(self, provider: str, detail: str = "", *, retry_after: float | None = None) -> None:
+        again = "" if retry_after is None else f"; again in {retry_after:g} s"
+        super().__init__(f"provider {provider} {self.did}{': ' + detail if detail else ''}{again}")
+        self.provider = provider
+        self.detail = detail
+        #: Seconds to wait before the next try, where the provider said so.
+        self.retry_after = retry_after
+
+
+class ProviderRejected(ProviderError):
+    """The provider answered no; `status` is its HTTP status."""
+
+    did = "rejected the request"
+
+    def __init__(self, provider: str, detail: str = "", *, status: int | None = None) -> None:
+        super().__init__(provider, detail)
+        self.status = status
+
+
+class ProviderThrottled(ProviderError):
+    """The provider's rate limit is reached."""
+
+    did = "is throttling us"
+
+
+class ProviderBusy(ProviderError):
+    """The provider runs another warmup job and takes no second one meanwhile."""
+
+    did = "is busy with another warmup job"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider was not reached, or said it cannot serve; the request had no effect."""
+
+    did = "is not available"
+
+
+class ProviderOutcomeUnknown(ProviderError):
+    """The request may have had its effect and may not; the attempt stays open until `reconcile` asks."""
+
+    did = "gave no usable answer, so the outcome is unknown"
+
+
+class WarmupNotRecorded(InboxLifecycleError):
+    """The provider accepted and our write failed; the write may take effect later, or never."""
+
+    def __init__(self, inbox_id: str) -> None:
+        super().__init__("Warmup was enabled but failed to update account status")
+        self.inbox_id = inbox_id
+
+
+class StoreError(InboxLifecycleError):
+    """The database could not be asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The database did not answer; `maybe_applied` tells whether the statement may have taken effect."""
+
+    def __init__(self, why: str, *, maybe_applied: bool = False) -> None:
+        super().__init__(f"the database did not answer ({why}): try again later")
+        self.why = why
+        self.maybe_applied = maybe_applied
+
+
+class StoreContended(StoreError):
+    """The database undid the statement because of a concurrent one (SQLSTATE 40001, 40P01, or SQLite's busy)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the database undid the statement in favour of a concurrent one ({code}): run it again")
+        self.code = code
+
+
+class StoreMisconfigured(StoreError):
+    """The database, its role or its engine is not set up as the library needs it."""
+
+
+class SchemaMismatch(StoreError):
+    """The database's schema is not the one this version of the library works on."""
+
+    def __init__(self, found: str | None, head: str) -> None:
+        if found is None:
+            message = "the database has no inbox-lifecycle schema: run `inbox-lifecycle db upgrade`"
+        else:
+            message = (
+                f"the database's schema is at {found}, this library needs {head}: run `inbox-lifecycle db upgrade`, "
+                "or install the newer library if the schema is ahead"
+            )
+        super().__init__(message)
+        self.found = found
+        self.head = head
+
+
+class HistoryError(InboxLifecycleError):
+    """The history cannot be read as it stands."""
+
+
+class UnknownEvent(HistoryError):
+    """An event's name or schema is unknown to this version of the library."""
+
+    def __init__(self, inbox_id: str, version: int, name: str, schema: int) -> None:
+        super().__init__(
+            f"inbox {inbox_id}, version {version}: event {name} with schema {schema} is unknown here: "
+            "install the version of inbox-lifecycle that wrote it"
+        )
+        self.inbox_id = inbox_id
+        self.version = version
+        self.name = name
+        self.schema = schema
+
+
+class HistoryBroken(HistoryError):
+    """A stored event is not what was written; run `inbox-lifecycle verify`."""
+
+    def __init__(self, inbox_id: str, version: int, why: str) -> None:
+        super().__init__(f"inbox {inbox_id}, version {version}: {why}: run `inbox-lifecycle verify`")
+        self.inbox_id = inbox_id
+        self.version = version
+        self.why = why
+
+
+class HistoryKept(HistoryError):
+    """A downgrade would drop the history."""
+
+    def __init__(self, events: int) -> None:
+        super().__init__(
+            f"this downgrade would drop {events} events for good: export them, then say drop_history=True "
+            "(`alembic -x drop_history=yes`)"
+        )
+        self.events = events
+
+
+class StepRefused(InboxLifecycleError):
+    """A step that waits for the network was asked of a driver that holds a host's transaction."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(
+            f"{step} cannot run inside a host's transaction, which would wait for the network: "
+            "call it on Inboxes itself, outside the transaction"
+        )
+        self.step = step

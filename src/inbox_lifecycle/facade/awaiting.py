@@ -1,0 +1,503 @@
+"""The async facade. Every method stands in `blocking.py` too, with the same name and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from copy import copy
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from inbox_lifecycle.audit import history
+from inbox_lifecycle.audit.verify import Range, Verification, verify_page
+from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, ReputationPolicy, Status, WarmupStatus
+from inbox_lifecycle.drivers.bound import AsyncBoundDriver
+from inbox_lifecycle.drivers.threaded import AsyncDriver
+from inbox_lifecycle.facade.assembly import AnyProvider, make_async_driver, make_calls
+from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook, read_owner
+from inbox_lifecycle.flow import Flow
+from inbox_lifecycle.ids import read_id
+from inbox_lifecycle.reconcile import Cursor, Reconciled, page_size, reconcile_page
+from inbox_lifecycle.records import Attempt, Page, RecordedEvent
+from inbox_lifecycle.store.statements import FIRST_ID
+
+T = TypeVar("T")
+
+
+class _Facade:
+    """What `AsyncInboxes` and `AsyncOperator` share: a driver, and the one look at the schema before the first use."""
+
+    _calls: Calls
+    _driver: AsyncDriver | AsyncBoundDriver
+    _schema: SchemaLook
+
+    async def _run(self, flow: Flow[T]) -> T:
+        if not self._schema.passed:
+            await self._driver.run(self._calls.check_schema())
+            self._schema.passed = True
+        return await self._driver.run(flow)
+
+    async def _history(self, inbox_id: InboxId, owner_id: str | None) -> AsyncIterator[RecordedEvent]:
+        bound = await self._run(history.history_bound(inbox_id=inbox_id, owner_id=owner_id))
+        after = 0
+        while after < bound:
+            for event in await self._run(history.history_page(inbox_id=inbox_id, after=after, bound=bound)):
+                yield event
+                after = event.version
+
+    async def _attempts(self, inbox_id: InboxId, owner_id: str | None) -> AsyncIterator[Attempt]:
+        await self._run(history.get(inbox_id=inbox_id, owner_id=owner_id))
+        after, full = FIRST_ID, True
+        while full:
+            page = await self._run(history.attempts_page(inbox_id=inbox_id, after=after))
+            for attempt in page:
+                yield attempt
+            full = len(page) == history.PAGE
+            after = page[-1].id if page else after
+
+
+class AsyncInboxes(_Facade):
+    """The inboxes of one database, for callers who own them; `operator(actor=...)` works across owners.
+
+    Safe to share between tasks. What each error means to a caller is drawn in `inbox_lifecycle.errors`.
+    """
+
+    def __init__(
+        self,
+        database: str | URL | Engine | AsyncEngine,
+        provider: AnyProvider = None,
+        *,
+        schema: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], datetime] | None = None,
+        policy: ReputationPolicy | None = None,
+        require_actor: bool = False,
+        call_budget: float | None = None,
+        recording_budget: float | None = None,
+    ) -> None:
+        """Open a database that `upgrade_schema` has prepared.
+
+        Args:
+            database: a URL, an Engine, or an AsyncEngine of the host's.
+            provider: the warmup provider, or a callable from inbox to provider.
+            schema: PostgreSQL schema of our tables, `inbox_lifecycle` unless said.
+            transport: an httpx transport of the host's, for a proxy or certificates of its own.
+            clock: gives the time of events, aware; the system's clock unless said.
+            policy: when a warming inbox graduates.
+            require_actor: whether a call without an actor is an error.
+            call_budget: seconds that a whole call may take, which is the lease of its attempt.
+            recording_budget: seconds within which an accepted warmup is recorded.
+
+        Raises:
+            StoreMisconfigured: the database or its driver is not usable.
+        """
+        self._driver, self._backend = make_async_driver(database, schema, transport)
+        self._calls = make_calls(
+            provider,
+            clock=clock,
+            policy=policy,
+            require_actor=require_actor,
+            call_budget=call_budget,
+            recording_budget=recording_budget,
+        )
+        self._schema = SchemaLook()
+
+    def operator(self, *, actor: str) -> AsyncOperator:
+        """The same inboxes across owners, for an operator of that name."""
+        return AsyncOperator(self._driver, self._calls.acting_as(actor), self._schema)
+
+    def within(self, connection: AsyncConnection | AsyncSession) -> Self:
+        """The same methods inside the host's transaction, each in a savepoint; committing is the host's.
+
+        Methods that ask the provider refuse with `StepRefused`: a transaction never waits for the network.
+        """
+        bound = copy(self)
+        bound._driver = AsyncBoundDriver(connection, self._backend)
+        return bound
+
+    async def aclose(self) -> None:
+        """Close what was opened here; an engine of the host's stays open."""
+        if isinstance(self._driver, AsyncDriver):
+            await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def register(
+        self,
+        *,
+        email_address: str,
+        owner_id: AnyId,
+        provider: str | None = None,
+        provider_ref: str | None = None,
+        start_warmup: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Inbox:
+        """Put a new inbox on record: `pending` / `not_started`.
+
+        With `start_warmup` the first attempt is made too. It never raises for the provider: the inbox is returned as it
+        then stands, and a failed attempt is on record.
+
+        Raises:
+            MalformedAddress: the address is not one.
+            InboxExists: an inbox that is not erased has this address.
+            StoreUnavailable, SchemaMismatch: the database could not be asked.
+        """
+        return await self._run(
+            self._calls.register(
+                email_address=email_address,
+                owner_id=owner_id,
+                provider=provider,
+                provider_ref=provider_ref,
+                start_warmup=start_warmup,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def get(self, inbox_id: AnyId, *, owner_id: AnyId) -> Inbox:
+        """The inbox.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+        """
+        return await self._run(self._calls.get(inbox_id, owner_id=owner_id))
+
+    async def find(
+        self,
+        *,
+        owner_id: AnyId,
+        status: Status | str | None = None,
+        warmup_status: WarmupStatus | str | None = None,
+        domain: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page[Inbox]:
+        """A page of the owner's inboxes, newest first; pass `next_after` of one page as `after` for the next."""
+        return await self._run(
+            self._calls.find(
+                owner_id=owner_id,
+                status=status,
+                warmup_status=warmup_status,
+                domain=domain,
+                after=after,
+                limit=limit,
+            )
+        )
+
+    async def start_warmup(self, inbox_id: AnyId, *, owner_id: AnyId, idempotency_key: str | None = None) -> Inbox:
+        """Ask the provider for warmup, for the first time; the inbox, now `warming` / `warming`.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            RetryRefused: it is not `pending` / `not_started`, or another call won the race; the verdict says why.
+            ProviderError: the provider did not accept, or its outcome is unknown; again after a short backoff.
+            WarmupNotRecorded: it accepted and our write failed; again at once.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+            StoreUnavailable, SchemaMismatch: the database could not be asked; nothing was sent.
+        """
+        return await self._run(
+            self._calls.warm(inbox_id, owner_id=owner_id, kind=AttemptKind.START, idempotency_key=idempotency_key)
+        )
+
+    async def retry_warmup(self, inbox_id: AnyId, *, owner_id: AnyId, idempotency_key: str | None = None) -> Inbox:
+        """Ask the provider for warmup again, because the first call failed; the inbox, now `warming` / `warming`.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            RetryRefused: it is not `pending` / `not_started`, or another call won the race; the verdict says why.
+            ProviderError: the provider did not accept, or its outcome is unknown; again after a short backoff.
+            WarmupNotRecorded: it accepted and our write failed; again at once.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+            StoreUnavailable, SchemaMismatch: the database could not be asked; nothing was sent.
+        """
+        return await self._run(
+            self._calls.warm(inbox_id, owner_id=owner_id, kind=AttemptKind.RETRY, idempotency_key=idempotency_key)
+        )
+
+    def history(self, inbox_id: AnyId, *, owner_id: AnyId) -> AsyncIterator[RecordedEvent]:
+        """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            UnknownEvent: a newer version of the library wrote an event.
+        """
+        return self._history(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id))
+
+    def attempts(self, inbox_id: AnyId, *, owner_id: AnyId) -> AsyncIterator[Attempt]:
+        """The attempts on the inbox, in the order they were opened.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+        """
+        return self._attempts(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id))
+
+
+class AsyncOperator(_Facade):
+    """The inboxes across owners, erased ones included; made by `AsyncInboxes.operator`."""
+
+    def __init__(self, driver: AsyncDriver | AsyncBoundDriver, calls: Calls, schema: SchemaLook) -> None:
+        self._driver = driver
+        self._calls = calls
+        self._schema = schema
+
+    async def get(self, inbox_id: AnyId) -> Inbox:
+        """The inbox.
+
+        Raises:
+            InboxNotFound: no such inbox.
+        """
+        return await self._run(self._calls.get(inbox_id, owner_id=None))
+
+    async def find(
+        self,
+        *,
+        owner_id: AnyId | None = None,
+        status: Status | str | None = None,
+        warmup_status: WarmupStatus | str | None = None,
+        domain: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page[Inbox]:
+        """A page of inboxes, newest first; pass `next_after` of one page as `after` for the next."""
+        return await self._run(
+            self._calls.find(
+                owner_id=owner_id,
+                status=status,
+                warmup_status=warmup_status,
+                domain=domain,
+                after=after,
+                limit=limit,
+            )
+        )
+
+    async def register(
+        self,
+        *,
+        email_address: str,
+        owner_id: AnyId,
+        provider: str | None = None,
+        provider_ref: str | None = None,
+        start_warmup: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Inbox:
+        """As `AsyncInboxes.register`, on behalf of an owner."""
+        return await self._run(
+            self._calls.register(
+                email_address=email_address,
+                owner_id=owner_id,
+                provider=provider,
+                provider_ref=provider_ref,
+                start_warmup=start_warmup,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def adopt(
+        self,
+        *,
+        email_address: str,
+        owner_id: AnyId,
+        status: Status | str,
+        warmup_status: WarmupStatus | str,
+        inbox_id: AnyId | None = None,
+        provider: str | None = None,
+        provider_ref: str | None = None,
+        created_at: datetime | None = None,
+        reason: str | None = None,
+    ) -> Inbox:
+        """Take over an inbox from a host's old table, in the pair it has there, keeping its id where one is given.
+
+        Raises:
+            InvalidInput: a word, the address or the id is malformed.
+            InboxExists: an inbox has this address or this id.
+        """
+        return await self._run(
+            self._calls.adopt(
+                email_address=email_address,
+                owner_id=owner_id,
+                status=status,
+                warmup_status=warmup_status,
+                inbox_id=inbox_id,
+                provider=provider,
+                provider_ref=provider_ref,
+                created_at=created_at,
+                reason=reason,
+            )
+        )
+
+    async def start_warmup(self, inbox_id: AnyId, *, idempotency_key: str | None = None) -> Inbox:
+        """As `AsyncInboxes.start_warmup`, whoever the owner is."""
+        return await self._run(
+            self._calls.warm(inbox_id, owner_id=None, kind=AttemptKind.START, idempotency_key=idempotency_key)
+        )
+
+    async def retry_warmup(self, inbox_id: AnyId, *, idempotency_key: str | None = None) -> Inbox:
+        """As `AsyncInboxes.retry_warmup`, whoever the owner is."""
+        return await self._run(
+            self._calls.warm(inbox_id, owner_id=None, kind=AttemptKind.RETRY, idempotency_key=idempotency_key)
+        )
+
+    async def ban(
+        self,
+        inbox_id: AnyId,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Inbox:
+        """Take the inbox out: `banned` / `banned`.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            TransitionRefused: it is banned already.
+            ConcurrencyConflict: it is not at `expected_version`.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+        """
+        return await self._run(
+            self._calls.ban(inbox_id, reason=reason, idempotency_key=idempotency_key, expected_version=expected_version)
+        )
+
+    async def correct(
+        self,
+        inbox_id: AnyId,
+        *,
+        status: Status | str,
+        warmup_status: WarmupStatus | str,
+        reason: str,
+        idempotency_key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Inbox:
+        """Set a pair by hand, with a reason.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            TransitionRefused: it is in that pair already.
+            ConcurrencyConflict: it is not at `expected_version`.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+        """
+        return await self._run(
+            self._calls.correct(
+                inbox_id,
+                status=status,
+                warmup_status=warmup_status,
+                reason=reason,
+                idempotency_key=idempotency_key,
+                expected_version=expected_version,
+            )
+        )
+
+    async def fail_warmup(
+        self,
+        inbox_id: AnyId,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Inbox:
+        """Take back a warmup whose job failed, on the provider's word: `pending` / `not_started`.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            TransitionRefused: it is not warming here, or the provider does not say so.
+            ConcurrencyConflict: it is not at `expected_version`.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+        """
+        return await self._run(
+            self._calls.fail_warmup(
+                inbox_id, reason=reason, idempotency_key=idempotency_key, expected_version=expected_version
+            )
+        )
+
+    async def graduate(
+        self,
+        inbox_id: AnyId,
+        *,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Inbox:
+        """Let a warmed inbox send, on the provider's figures and the policy: `active` / `active`.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            TransitionRefused: it is not warming, or the policy does not hold; the verdict says by how much.
+            ConcurrencyConflict: it is not at `expected_version`.
+            IdempotencyKeyReused: the key stands for another operation on this inbox.
+            ProviderError: the figures could not be had.
+        """
+        return await self._run(
+            self._calls.graduate(
+                inbox_id, reason=reason, idempotency_key=idempotency_key, expected_version=expected_version
+            )
+        )
+
+    def history(self, inbox_id: AnyId) -> AsyncIterator[RecordedEvent]:
+        """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            UnknownEvent: a newer version of the library wrote an event.
+        """
+        return self._history(InboxId(read_id("inbox_id", inbox_id)), None)
+
+    def attempts(self, inbox_id: AnyId) -> AsyncIterator[Attempt]:
+        """The attempts on the inbox, in the order they were opened.
+
+        Raises:
+            InboxNotFound: no such inbox.
+        """
+        return self._attempts(InboxId(read_id("inbox_id", inbox_id)), None)
+
+    async def verify(
+        self, inbox_id: AnyId | None = None, *, progress: Callable[[int], None] | None = None
+    ) -> Verification:
+        """Check that everything is as it was written: of one inbox, or of all.
+
+        Rows are the fold of their events, versions are dense, entries canonical, hashes and chains whole, commitments
+        open, attempts accounted for. Nothing is changed, and live writers raise no alarm.
+
+        Args:
+            inbox_id: the one inbox; None for all.
+            progress: called with the number of inboxes verified so far, after each page.
+
+        Raises:
+            InboxNotFound: no such inbox.
+        """
+        report, rest = Verification(), Range()
+        if inbox_id is not None:
+            known = InboxId(read_id("inbox_id", inbox_id))
+            await self._run(history.get(inbox_id=known, owner_id=None))
+            rest = Range.of_one(known)
+        remaining: Range | None = rest
+        while remaining is not None:
+            remaining = await self._run(verify_page(report, remaining))
+            if progress is not None:
+                progress(report.inboxes)
+        return report
+
+    async def reconcile(self, *, limit: int | None = None) -> Reconciled:
+        """Settle what calls left open: ask the provider about every attempt past its lease, and act on its behalf.
+
+        Args:
+            limit: attempts to look at, at most; None for all there are.
+        """
+        done = Reconciled()
+        for marked in (False, True):
+            cursor: Cursor | None = Cursor()
+            while cursor is not None and (limit is None or done.seen < limit):
+                size = page_size(limit, done.seen)
+                page, cursor = await self._run(
+                    reconcile_page(self._calls.terms, marked=marked, after=cursor, limit=size)
+                )
+                done = done + page
+        return done

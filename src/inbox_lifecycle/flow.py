@@ -1,0 +1,158 @@
+"""Use-cases say what to do and never do it: a flow is a generator of steps, and a driver performs them.
+
+The one rule of this file: the raw `yield` stands here, in the leaf functions below, and nowhere else. A use-case uses
+`yield from` only, so that it is fully typed and reads like ordinary code. There is no `with` around a `yield` and no
+step in a `finally`: a flow may be closed at any step, and closing must do nothing.
+
+A step that fails is thrown into the flow as one of our own errors: `StoreError` for the database, `Unsent` or
+`Unanswered` for the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from inbox_lifecycle.errors import StoreContended, StoreUnavailable
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Statement(Protocol[T_co]):
+    """One named statement with its parameters; the store knows how each database spells it."""
+
+    @property
+    def name(self) -> str:
+        """What the statement does, for logs and counts."""
+        ...
+
+    def run(self, session: Any) -> T_co:
+        """Run it in a `store.Session`, and read its answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Look at the database in one snapshot; `work` takes a `store.Session`, does nothing but SQL, may be run again."""
+
+    work: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Change the database in one transaction; `work` is like that of `Read`."""
+
+    work: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Run one statement, all or nothing: autocommit on PostgreSQL, one IMMEDIATE transaction on SQLite."""
+
+    statement: Statement[Any]
+    #: Seconds the statement may wait for locks; None for as long as the database lets it.
+    patience: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request and give the whole answer, within a bounded time."""
+
+    request: httpx.Request
+    #: Seconds for the whole exchange.
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shield:
+    """From here to its end the flow is finished even if the caller is cancelled, within a budget in seconds."""
+
+    budget: float
+
+
+Step = Read | Write | Once | Send | Sleep | Shield
+Flow = Generator[Step, Any, T]
+
+
+class Unsent(Exception):
+    """The request never left: it had no effect."""
+
+
+class Unanswered(Exception):
+    """The request may have had its effect; no usable answer came."""
+
+
+def read(work: Callable[[Any], T]) -> Flow[T]:
+    """Look at the database in one snapshot."""
+    result: T = yield Read(work)
+    return result
+
+
+def write(work: Callable[[Any], T]) -> Flow[T]:
+    """Change the database in one transaction."""
+    result: T = yield Write(work)
+    return result
+
+
+def once(statement: Statement[T], *, patience: float | None = None) -> Flow[T]:
+    """Run one statement, all or nothing."""
+    result: T = yield Once(statement, patience)
+    return result
+
+
+def again(statement: Statement[T], *, tries: int = 5) -> Flow[T]:
+    """Run a statement that may be run twice, until it is neither contended nor met by a stale connection.
+
+    Raises:
+        StoreUnavailable: two connections in a row failed, or the statement stayed contended.
+    """
+    stale = 0
+    for _ in range(tries):
+        try:
+            return (yield from once(statement))
+        except StoreContended:
+            continue
+        except StoreUnavailable:
+            stale += 1
+            if stale > 1:
+                raise
+    raise StoreUnavailable(f"{statement.name} stayed contended")
+
+
+def send(request: httpx.Request, *, timeout: float) -> Flow[httpx.Response]:
+    """Send a request; nothing is held meanwhile.
+
+    Raises:
+        Unsent: the request never left.
+        Unanswered: it may have had its effect.
+    """
+    response: httpx.Response = yield Send(request, timeout)
+    return response
+
+
+def sleep(seconds: float) -> Flow[None]:
+    """Wait."""
+    yield Sleep(seconds)
+
+
+def shield(budget: float) -> Flow[None]:
+    """Ask the driver to finish this flow even if the caller is cancelled, within `budget` seconds."""
+    yield Shield(budget)
+
+
+def done(value: T) -> Flow[T]:
+    """A flow that has its value already."""
+    return value
+    yield  # pragma: no cover - makes this function a generator

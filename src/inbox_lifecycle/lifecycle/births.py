@@ -1,0 +1,142 @@
+"""How inboxes come to be: registered anew, or adopted from a host's old table."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from inbox_lifecycle.address import Address
+from inbox_lifecycle.codec import KEY_LENGTH, address_commitment, encode_event
+from inbox_lifecycle.context import Context
+from inbox_lifecycle.domain import (
+    Adopt,
+    AttemptKind,
+    Inbox,
+    InboxAdopted,
+    InboxId,
+    InboxRegistered,
+    Pair,
+    Register,
+    decide,
+)
+from inbox_lifecycle.errors import InboxExists, InboxLifecycleError, StoreContended, StoreUnavailable
+from inbox_lifecycle.flow import Flow, again, once
+from inbox_lifecycle.ids import new_id
+from inbox_lifecycle.lifecycle.warmup import request_warmup
+from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.statements import GetInbox, LookForEvent, RegisterInbox
+from inbox_lifecycle.terms import Terms
+
+# The domain's row may be made by another call at the same moment, and a stricter isolation may undo ours for it.
+_TRIES = 5
+
+_EXISTS = {"inboxes_email_address_key": "address", "inboxes_pkey": "id", "inbox_events_pkey": "id"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """What is known of an inbox before it is one."""
+
+    address: Address = field(repr=False)
+    owner_id: str
+    provider: str
+    provider_ref: str | None = field(default=None, repr=False)
+    context: Context
+    #: Adopted inboxes keep their id; None for a fresh one.
+    inbox_id: InboxId | None = None
+    #: The pair of an adopted inbox; None registers a new one.
+    adopted_in: Pair | None = None
+    #: When an adopted inbox was made; None for now.
+    created_at: datetime | None = None
+
+
+def register(terms: Terms, birth: Birth) -> Flow[Inbox]:
+    """Put an inbox on record.
+
+    Raises:
+        InboxExists: another inbox that is not erased has this address, or one has this id.
+        StoreUnavailable: the database did not answer; if `maybe_applied`, the inbox may be there.
+    """
+    statement = _statement(terms, birth)
+    for _ in range(_TRIES):
+        try:
+            inbox = yield from once(statement)
+        except StoreContended:
+            continue
+        except (StoreUnavailable, ConstraintViolated) as failure:
+            inbox = yield from _explain_failure(statement, failure)
+        if inbox is not None:
+            return inbox
+    raise StoreUnavailable("the registration stayed contended")
+
+
+def register_and_start(terms: Terms, birth: Birth) -> Flow[Inbox]:
+    """Register, and make the first attempt; whatever becomes of that, the inbox is returned.
+
+    Raises:
+        InboxExists: as `register`.
+    """
+    inbox = yield from register(terms, birth)
+    try:
+        return (
+            yield from request_warmup(
+                terms, inbox_id=inbox.id, owner_id=birth.owner_id, kind=AttemptKind.START, context=birth.context
+            )
+        )
+    except InboxLifecycleError:
+        # The attempt is on record with its outcome, and the inbox is there to be retried.
+        return (yield from _as_it_is(inbox))
+
+
+def _as_it_is(inbox: Inbox) -> Flow[Inbox]:
+    try:
+        seen = yield from again(GetInbox(inbox_id=inbox.id, owner_id=inbox.owner_id))
+    except InboxLifecycleError:
+        return inbox
+    return inbox if seen is None else seen.inbox
+
+
+def _statement(terms: Terms, birth: Birth) -> RegisterInbox:
+    now = terms.recorded_at(None)
+    inbox_id = birth.inbox_id or InboxId(new_id(now))
+    key = secrets.token_bytes(KEY_LENGTH)
+    committed = address_commitment(key, birth.address.text)
+    command = Register() if birth.adopted_in is None else Adopt(birth.adopted_in)
+    event_type = InboxRegistered if birth.adopted_in is None else InboxAdopted
+    event = encode_event(
+        event_type(provider=birth.provider, address_commitment=committed),
+        decide(None, command, inbox_id=inbox_id),
+        event_id=new_id(now),
+        inbox_id=inbox_id,
+        version=1,
+        previous=None,
+        recorded_at=now,
+        context=birth.context,
+    )
+    return RegisterInbox(
+        event=event,
+        owner_id=birth.owner_id,
+        domain_id=new_id(now),
+        domain=birth.address.domain,
+        email_address=birth.address.text,
+        address_key=key,
+        provider=birth.provider,
+        provider_ref=birth.provider_ref,
+        created_at=birth.created_at or now,
+    )
+
+
+def _explain_failure(statement: RegisterInbox, failure: StoreUnavailable | ConstraintViolated) -> Flow[Inbox | None]:
+    """The inbox if the statement took effect after all; None if it is to be run again."""
+    event = statement.event
+    look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=1, event_id=event.event_id)
+    looked = yield from again(look)
+    if looked is not None and looked.moved is not None:
+        return looked.moved.as_left(looked.seen.inbox)
+    if isinstance(failure, StoreUnavailable):
+        return None
+    exists = _EXISTS.get(failure.constraint)
+    if exists is None:
+        raise failure
+    raise InboxExists(exists)

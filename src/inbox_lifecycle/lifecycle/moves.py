@@ -1,0 +1,147 @@
+"""The moves that operators make: ban, correct, fail_warmup, graduate. Load, decide, swap; a miss decides again.
+
+A miss means that somebody else moved the inbox: the rules judge the new state, with a new event. That is safe without a
+fence, for an event can only ever land at the one version it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inbox_lifecycle.codec import EVENT_NAMES, EncodedEvent, encode_event
+from inbox_lifecycle.context import Context
+from inbox_lifecycle.domain import (
+    Ban,
+    Command,
+    Correct,
+    FailWarmup,
+    Graduate,
+    Inbox,
+    InboxBanned,
+    InboxCorrected,
+    InboxEvent,
+    InboxGraduated,
+    InboxId,
+    Pair,
+    ReputationPolicy,
+    WarmupFailed,
+    WarmupState,
+    decide,
+)
+from inbox_lifecycle.errors import ConcurrencyConflict, InboxNotFound, ProviderOutcomeUnknown, StoreContended
+from inbox_lifecycle.flow import Flow, again, done
+from inbox_lifecycle.ids import new_id
+from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, until
+from inbox_lifecycle.providers.port import Figures
+from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.rows import Seen
+from inbox_lifecycle.store.statements import CommitMove, GetInbox, LookForEvent
+from inbox_lifecycle.terms import Terms
+
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One operator's request."""
+
+    inbox_id: InboxId
+    context: Context
+    #: The version the operator looked at; None for whichever it is.
+    expected_version: int | None = None
+
+
+Asked = tuple[Command, InboxEvent]
+Prepare = Callable[[Terms, Inbox], Flow[Asked]]
+
+
+def ban(terms: Terms, request: Request) -> Flow[Inbox]:
+    """Take an inbox out."""
+    return (yield from _move(terms, request, InboxBanned, lambda _terms, _inbox: done((Ban(), InboxBanned()))))
+
+
+def correct(terms: Terms, request: Request, to: Pair) -> Flow[Inbox]:
+    """Set a pair by hand."""
+    asked: Asked = (Correct(to), InboxCorrected())
+    return (yield from _move(terms, request, InboxCorrected, lambda _terms, _inbox: done(asked)))
+
+
+def fail_warmup(terms: Terms, request: Request) -> Flow[Inbox]:
+    """Take back a warmup on the provider's word."""
+    return (yield from _move(terms, request, WarmupFailed, _ask_whether_warming))
+
+
+def graduate(terms: Terms, request: Request, policy: ReputationPolicy) -> Flow[Inbox]:
+    """Let an inbox send, on the provider's figures."""
+
+    def prepare(terms: Terms, inbox: Inbox) -> Flow[Asked]:
+        return _ask_for_figures(terms, inbox, policy)
+
+    return (yield from _move(terms, request, InboxGraduated, prepare))
+
+
+def _move(terms: Terms, request: Request, event_type: type[InboxEvent], prepare: Prepare) -> Flow[Inbox]:
+    key = request.context.idempotency_key
+    actual = 0
+    for _ in range(_ROUNDS):
+        seen = yield from again(GetInbox(inbox_id=request.inbox_id, owner_id=None, idempotency_key=key))
+        if seen is None:
+            raise InboxNotFound(request.inbox_id)
+        if seen.keyed is not None:
+            return answer_by_key(seen.inbox, seen.keyed, name=EVENT_NAMES[event_type][0])
+        actual = seen.inbox.version
+        if request.expected_version not in (None, actual):
+            raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
+        command, event = yield from prepare(terms, seen.inbox)
+        inbox = yield from _commit(terms, seen, command, event, request.context)
+        if inbox is not None:
+            return inbox
+    raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
+
+
+def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, context: Context) -> Flow[Inbox | None]:
+    inbox = seen.inbox
+    now = terms.recorded_at(inbox)
+    encoded = encode_event(
+        event,
+        decide(inbox.state, command, inbox_id=inbox.id),
+        # By the unclamped clock, so that verification can tell how far it ran behind.
+        event_id=new_id(terms.clock()),
+        inbox_id=inbox.id,
+        version=inbox.version + 1,
+        previous=seen.head_hash,
+        recorded_at=now,
+        context=context,
+    )
+    deadline = terms.monotonic() + terms.recording_budget
+    statement = CommitMove(event=encoded, seen_version=inbox.version, owner_id=inbox.owner_id)
+    try:
+        moved = yield from until(terms, deadline, statement)
+    except (StoreContended, ConstraintViolated):
+        moved = None
+    return moved or (yield from _landed_after_all(terms, encoded, deadline))
+
+
+def _landed_after_all(terms: Terms, event: EncodedEvent, deadline: float) -> Flow[Inbox | None]:
+    """The inbox if a first run, whose acknowledgement was lost, took effect."""
+    look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=event.version, event_id=event.event_id)
+    looked = yield from until(terms, deadline, look)
+    if looked is None or looked.moved is None:
+        return None
+    return looked.moved.as_left(looked.seen.inbox)
+
+
+def _ask_whether_warming(terms: Terms, inbox: Inbox) -> Flow[Asked]:
+    provider = terms.provider_for(inbox)
+    said: WarmupState = (yield from provider.read_warmup([mailbox_of(inbox)]))[inbox.id]
+    return FailWarmup(said), WarmupFailed(provider_says=said.value)
+
+
+def _ask_for_figures(terms: Terms, inbox: Inbox, policy: ReputationPolicy) -> Flow[Asked]:
+    provider = terms.provider_for(inbox)
+    figures = (yield from provider.read_analytics([mailbox_of(inbox)]))[inbox.id]
+    if not isinstance(figures, Figures):
+        raise ProviderOutcomeUnknown(inbox.provider, figures.reason)
+    command = Graduate(reputation=figures.reputation, total_sent=figures.total_sent, policy=policy)
+    return command, InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent)

@@ -1,0 +1,232 @@
+"""Recording an acceptance: the commit that can be run twice, and what a miss means.
+
+The provider has accepted; what is left is one fenced statement. Its acknowledgement may get lost, so it is run again on
+a fresh connection: it commits, or waits for the first one and then finds its attempt closed as `moved`, which is
+success. It never suffices to look for the event: the first commit may land after the look. A miss is explained by a new
+statement, never by asking the provider again:
+
+    own attempt moved                         success
+    version unchanged, attempt open           the same statement again, a few times
+    version moved on                          the attempt is `lost`: the acceptance is stale, even if the pair came again
+    erased                                    not found; the warmup is disabled, as only this call still has the address
+    attempt closed, version unchanged         not recorded
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from inbox_lifecycle.codec import EVENT_NAMES, encode_event
+from inbox_lifecycle.context import Context
+from inbox_lifecycle.domain import (
+    Acceptance,
+    AttemptId,
+    AttemptKind,
+    Inbox,
+    Recorder,
+    RetryWarmup,
+    StartWarmup,
+    WarmupStarted,
+    decide,
+    judge,
+)
+from inbox_lifecycle.errors import (
+    IdempotencyKeyReused,
+    InboxNotFound,
+    RetryRefused,
+    StoreContended,
+    StoreError,
+    StoreUnavailable,
+    WarmupNotRecorded,
+)
+from inbox_lifecycle.flow import Flow, Statement, T, again, once, shield, sleep
+from inbox_lifecycle.ids import new_id
+from inbox_lifecycle.providers.port import AlreadyWarming, Enabled, Mailbox
+from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.rows import Landed, Looked, Seen
+from inbox_lifecycle.store.statements import CloseAttempt, CommitWarmup, LookAgain
+from inbox_lifecycle.terms import Terms
+from inbox_lifecycle.verdict import Clause, Verdict
+
+logger = logging.getLogger("inbox_lifecycle")
+
+#: The stored name of the event that a recorded acceptance is.
+WARMUP_STARTED = EVENT_NAMES[WarmupStarted][0]
+
+#: How often a miss with nothing moved is met by the same statement before the write counts as failed.
+_MISSES = 5
+#: Seconds between runs of a statement whose connection broke; the last one repeats.
+_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+
+_COMMANDS = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptor:
+    """The attempt on whose behalf an acceptance is recorded."""
+
+    attempt_id: AttemptId
+    kind: AttemptKind
+    answer: Enabled | AlreadyWarming
+    context: Context
+    recorder: Recorder
+
+
+def record_warmup_started(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[Inbox]:
+    """Move the inbox from what the gate saw to warming; the moved inbox.
+
+    Raises:
+        RetryRefused: somebody else moved it.
+        InboxNotFound: it was erased meanwhile.
+        WarmupNotRecorded: the write failed within its budget; it may take effect later, or never.
+    """
+    yield from shield(terms.recording_budget)
+    deadline = terms.monotonic() + terms.recording_budget
+    statement = _commit(terms, seen, acceptor)
+    try:
+        for _ in range(_MISSES):
+            inbox = yield from _commit_once(terms, statement, deadline)
+            if inbox is None:
+                inbox = yield from _explain_miss(terms, seen, acceptor, deadline)
+            if inbox is not None:
+                return inbox
+    except StoreError as failure:
+        logger.warning("attempt %s accepted but not recorded: %s", acceptor.attempt_id, failure)
+        raise WarmupNotRecorded(seen.inbox.id) from failure
+    raise WarmupNotRecorded(seen.inbox.id)
+
+
+def answer_by_key(inbox: Inbox, landed: Landed, *, name: str = WARMUP_STARTED) -> Inbox:
+    """The success that an idempotency key stands for.
+
+    Raises:
+        IdempotencyKeyReused: it stands for another operation's.
+    """
+    if landed.name != name:
+        raise IdempotencyKeyReused(inbox.id, landed.name)
+    return landed.as_left(inbox)
+
+
+def mailbox_of(inbox: Inbox) -> Mailbox:
+    """The inbox as its provider must know it."""
+    return Mailbox(inbox.id, inbox.email_address or "", inbox.provider_ref)
+
+
+def until(terms: Terms, deadline: float, statement: Statement[T]) -> Flow[T]:
+    """Run a statement that may be run twice, again and again on fresh connections until a deadline.
+
+    Raises:
+        StoreUnavailable: the deadline passed.
+    """
+    tries = 0
+    while True:
+        left = deadline - terms.monotonic()
+        try:
+            # Only a run after the first needs patience: the first may wait as long as the database lets it.
+            return (yield from once(statement, patience=max(left, 0.1) if tries else None))
+        except StoreUnavailable:
+            pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
+            if terms.monotonic() + pause >= deadline:
+                raise
+        tries += 1
+        if pause:
+            yield from sleep(pause)
+
+
+def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
+    inbox = seen.inbox
+    now = terms.recorded_at(inbox)
+    event = encode_event(
+        WarmupStarted(
+            attempt_id=acceptor.attempt_id,
+            kind=acceptor.kind,
+            acceptance=Acceptance.ENABLED if isinstance(acceptor.answer, Enabled) else Acceptance.ALREADY_WARMING,
+            job_id=acceptor.answer.job_id if isinstance(acceptor.answer, Enabled) else None,
+            recorder=acceptor.recorder,
+        ),
+        decide(inbox.state, _COMMANDS[acceptor.kind], inbox_id=inbox.id),
+        # By the unclamped clock, so that verification can tell how far it ran behind.
+        event_id=new_id(terms.clock()),
+        inbox_id=inbox.id,
+        version=inbox.version + 1,
+        previous=seen.head_hash,
+        recorded_at=now,
+        context=acceptor.context,
+    )
+    return CommitWarmup(
+        event=event,
+        seen_version=inbox.version,
+        owner_id=inbox.owner_id,
+        attempt_id=acceptor.attempt_id,
+        now=now,
+    )
+
+
+def _commit_once(terms: Terms, statement: CommitWarmup, deadline: float) -> Flow[Inbox | None]:
+    """The moved inbox, or None for a miss: contention and a refusing constraint are misses in other words."""
+    try:
+        return (yield from until(terms, deadline, statement))
+    except (StoreContended, ConstraintViolated):
+        return None
+
+
+def _explain_miss(terms: Terms, seen: Seen, acceptor: Acceptor, deadline: float) -> Flow[Inbox | None]:
+    """The inbox if this call succeeded after all; None if the same statement is to be run again."""
+    look = LookAgain(
+        inbox_id=seen.inbox.id,
+        owner_id=seen.inbox.owner_id,
+        attempt_id=acceptor.attempt_id,
+        idempotency_key=acceptor.context.idempotency_key,
+    )
+    looked = yield from until(terms, deadline, look)
+    if looked is None:
+        raise WarmupNotRecorded(seen.inbox.id)
+    now = looked.seen.inbox
+    if looked.moved is not None:
+        return looked.moved.as_left(now)
+    if now.erased_at is not None:
+        return (yield from _disable_erased(terms, seen, acceptor))
+    if now.version != seen.inbox.version:
+        return (yield from _lose(terms, seen, looked, acceptor))
+    if looked.outcome is not None:
+        raise WarmupNotRecorded(seen.inbox.id)
+    return None
+
+
+def _lose(terms: Terms, seen: Seen, looked: Looked, acceptor: Acceptor) -> Flow[Inbox]:
+    now = looked.seen.inbox
+    verdict = _stale(seen, now, acceptor.kind)
+    landed = (yield from _close_lost(terms, seen, acceptor, verdict)) or looked.seen.keyed
+    if landed is not None:
+        return answer_by_key(now, landed)
+    raise RetryRefused(now.id, f"{acceptor.kind}_warmup", verdict)
+
+
+def _stale(seen: Seen, now: Inbox, kind: AttemptKind) -> Verdict:
+    version = Clause("version", str(seen.inbox.version), str(now.version), held=False)
+    return Verdict((*judge(now.state, _COMMANDS[kind]).clauses, version))
+
+
+def _close_lost(terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict) -> Flow[Landed | None]:
+    statement = CloseAttempt(
+        inbox_id=seen.inbox.id,
+        attempt_id=acceptor.attempt_id,
+        outcome="lost",
+        now=terms.clock(),
+        detail=verdict.as_list(),
+        accepted=True,
+        idempotency_key=acceptor.context.idempotency_key,
+    )
+    try:
+        return (yield from again(statement)).keyed
+    except StoreError as failure:
+        logger.warning("attempt %s stays open: %s", acceptor.attempt_id, failure)
+        return None
+
+
+def _disable_erased(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[Inbox]:
+    erased = Verdict((Clause("erased", "no", "yes", held=False),))
+    yield from _close_lost(terms, seen, acceptor, erased)
+    yield from terms.provider_for(seen.inbox).disable_warmup([mailbox_of(seen.inbox)])
+    raise InboxNotFound(seen.inbox.id)

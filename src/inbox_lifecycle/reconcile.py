@@ -1,0 +1,199 @@
+"""Settling what calls left open: for each attempt past its lease, ask the provider for the truth and act on its behalf.
+
+    the inbox has moved on since the attempt saw it     superseded (and marked, if the inbox is banned by now)
+    the provider says it warms                          the inbox is moved, as the call itself would have done
+    a definite no                                       abandoned
+    a job is still running, or no usable answer         left open for the next run
+
+Marked attempts stand for a warmup that goes on for a banned inbox: the provider is told to stop, and the mark is cleared
+once it confirms. Any number of runs may work at once: the commit is fenced by the attempt, and closing happens once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState
+from inbox_lifecycle.errors import InboxLifecycleError
+from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.lifecycle.record import Acceptor, mailbox_of, record_warmup_started
+from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
+from inbox_lifecycle.store.rows import OpenAttempt
+from inbox_lifecycle.store.statements import FIRST_ID, ClearMark, CloseAttempt, UnsettledAttempts
+from inbox_lifecycle.terms import Terms
+
+logger = logging.getLogger("inbox_lifecycle")
+
+#: Attempts per page: the provider's largest batch.
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a run of `reconcile` did, in numbers of attempts."""
+
+    #: Inboxes moved to warming on behalf of their attempt.
+    moved: int = 0
+    #: Closed on the provider's definite no, and expired launches.
+    abandoned: int = 0
+    #: Closed because the inbox had moved on.
+    superseded: int = 0
+    #: Left open: a job is still running, the provider gave no usable answer, or a write failed.
+    left: int = 0
+    #: Marks cleared: the provider confirmed that a banned inbox does not warm.
+    disabled: int = 0
+    #: Marks kept for the next run.
+    still_to_disable: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Attempts that need no further run."""
+        return self.moved + self.abandoned + self.superseded + self.disabled
+
+    @property
+    def seen(self) -> int:
+        """Attempts looked at."""
+        return self.settled + self.left + self.still_to_disable
+
+    def __add__(self, other: Reconciled) -> Reconciled:
+        return self.plus(**{name: getattr(other, name) for name in self.__slots__})
+
+    def plus(self, **counts: int) -> Reconciled:
+        """These numbers and some more."""
+        return replace(self, **{name: getattr(self, name) + count for name, count in counts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a run has come."""
+
+    inbox_id: str = FIRST_ID
+    attempt_id: str = FIRST_ID
+
+
+def reconcile_page(
+    terms: Terms, *, marked: bool, after: Cursor, limit: int = PAGE
+) -> Flow[tuple[Reconciled, Cursor | None]]:
+    """Settle a page of attempts: what was done, and where the next page begins (None at the end)."""
+    statement = UnsettledAttempts(
+        marked=marked, after_inbox=after.inbox_id, after_attempt=after.attempt_id, limit=limit
+    )
+    attempts = yield from again(statement)
+    settle = _disable_marked if marked else _settle_expired
+    done = yield from settle(terms, attempts)
+    if len(attempts) < limit:
+        return done, None
+    last = attempts[-1].attempt
+    return done, Cursor(last.inbox_id, last.id)
+
+
+def page_size(limit: int | None, seen: int) -> int:
+    """How many attempts the next page takes."""
+    return PAGE if limit is None else min(PAGE, limit - seen)
+
+
+def _settle_expired(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Reconciled]:
+    done = Reconciled()
+    current = [entry for entry in attempts if _asks_provider(entry)]
+    said = yield from _read_warmup(terms, current)
+    for entry in attempts:
+        outcome = yield from _settle(terms, entry, said.get(entry.seen.inbox.id, WarmupState.UNKNOWN))
+        done = done.plus(**{outcome: 1})
+    return done
+
+
+def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str]:
+    """The name of the count that grows."""
+    try:
+        if entry.attempt.kind is AttemptKind.LAUNCH:
+            return (yield from _close(terms, entry, "abandoned", {"outcome": "unknown"}))
+        if entry.seen.inbox.version != entry.attempt.seen_version:
+            return (yield from _close(terms, entry, "superseded", {"version": entry.seen.inbox.version}))
+        if said is WarmupState.WARMING:
+            return (yield from _roll_forward(terms, entry))
+        if said.definitely_not_warming:
+            return (yield from _close(terms, entry, "abandoned", {"provider": said.value}))
+    except InboxLifecycleError as failure:
+        logger.warning("attempt %s is left for the next run: %s", entry.attempt.id, failure)
+    return "left"
+
+
+def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[str]:
+    attempt = entry.attempt
+    acceptor = Acceptor(
+        attempt_id=attempt.id,
+        kind=attempt.kind,
+        answer=AlreadyWarming(),
+        context=attempt.context,
+        recorder=Recorder.RECONCILE,
+    )
+    yield from record_warmup_started(terms, entry.seen, acceptor)
+    return "moved"
+
+
+def _close(terms: Terms, entry: OpenAttempt, outcome: str, detail: dict[str, object]) -> Flow[str]:
+    statement = CloseAttempt(
+        inbox_id=entry.attempt.inbox_id,
+        attempt_id=entry.attempt.id,
+        outcome=outcome,
+        now=terms.clock(),
+        detail=detail,
+        # Nobody knows whether the provider accepted; if the inbox is banned by now, it is to be told to stop.
+        accepted=outcome == "superseded",
+    )
+    yield from again(statement)
+    return outcome
+
+
+def _asks_provider(entry: OpenAttempt) -> bool:
+    unmoved = entry.seen.inbox.version == entry.attempt.seen_version
+    return unmoved and entry.attempt.kind is not AttemptKind.LAUNCH
+
+
+def _disable_marked(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Reconciled]:
+    done = Reconciled()
+    # An operator may have corrected the inbox since, and its warmup may be wanted again: then nothing is disabled.
+    banned = [entry for entry in attempts if entry.seen.inbox.status is Status.BANNED]
+    stopped = yield from _stop_warmup(terms, banned)
+    for entry in attempts:
+        inbox = entry.seen.inbox
+        if inbox.status is not Status.BANNED or inbox.id in stopped or inbox.erased_at is not None:
+            yield from again(ClearMark(inbox_id=inbox.id, attempt_id=entry.attempt.id))
+            done = done.plus(disabled=1)
+        else:
+            done = done.plus(still_to_disable=1)
+    return done
+
+
+def _stop_warmup(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[set[InboxId]]:
+    """The inboxes that the provider confirms not to warm."""
+    asked: set[InboxId] = set()
+    for provider, entries in _by_provider(terms, attempts):
+        answers = yield from provider.disable_warmup([mailbox_of(entry.seen.inbox) for entry in entries])
+        asked |= {inbox_id for inbox_id, answer in answers.items() if isinstance(answer, Disabled)}
+    confirmable = [entry for entry in attempts if entry.seen.inbox.id in asked]
+    said = yield from _read_warmup(terms, confirmable)
+    return {inbox_id for inbox_id, state in said.items() if state.definitely_not_warming}
+
+
+def _read_warmup(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Mapping[InboxId, WarmupState]]:
+    said: dict[InboxId, WarmupState] = {}
+    for provider, entries in _by_provider(terms, attempts):
+        said |= yield from provider.read_warmup([mailbox_of(entry.seen.inbox) for entry in entries])
+    return said
+
+
+def _by_provider(terms: Terms, attempts: Sequence[OpenAttempt]) -> list[tuple[Any, list[OpenAttempt]]]:
+    """The attempts of inboxes that still have an address, each inbox once, by the provider that serves it."""
+    groups: dict[int, tuple[Any, dict[InboxId, OpenAttempt]]] = {}
+    for entry in attempts:
+        inbox = entry.seen.inbox
+        if inbox.erased_at is not None:
+            continue
+        provider = terms.provider_for(inbox)
+        if provider.name == inbox.provider:
+            groups.setdefault(id(provider), (provider, {}))[1][inbox.id] = entry
+    return [(provider, list(entries.values())) for provider, entries in groups.values()]

@@ -1,0 +1,1 @@
+"""The store: tables, guards and named statements on PostgreSQL and SQLite; plain functions over a session."""

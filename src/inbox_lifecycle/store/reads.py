@@ -1,0 +1,164 @@
+"""Statements that only look, and the small ones about attempts: one spelling serves both databases.
+
+`{id}` and `{time}` are the types of ids and times, `{now}` is the database's own clock.
+"""
+
+from __future__ import annotations
+
+from inbox_lifecycle.store.rows import ATTEMPT_COLUMNS, EVENT_COLUMNS, INBOX_COLUMNS, LANDED_COLUMNS
+
+_WITH_DOMAIN = "{s}inboxes i left join {s}email_domains d on d.id = i.email_domain_id"
+
+GET = f"""
+select {INBOX_COLUMNS}, {LANDED_COLUMNS.format(e="k")}
+from {_WITH_DOMAIN}
+left join {{s}}inbox_events k on k.inbox_id = i.id and k.idempotency_key = cast(:idempotency_key as text)
+where i.id = cast(:inbox_id as {{id}}) and {{owner}}
+"""  # noqa: S608 - constants and our own schema only
+
+GET_AS_OWNER = GET.replace("{owner}", "i.owner_id = cast(:owner_id as text) and i.erased_at is null")
+GET_AS_OPERATOR = GET.replace("{owner}", "1 = 1")
+
+# Its own attempt is the caller's proof that it may look, even once the inbox is erased and has no owner any more.
+LOOK_AGAIN = f"""
+select {INBOX_COLUMNS}, {LANDED_COLUMNS.format(e="k")}, a.outcome, {LANDED_COLUMNS.format(e="m")}
+from {_WITH_DOMAIN}
+left join {{s}}inbox_attempts a on a.inbox_id = i.id and a.id = cast(:attempt_id as {{id}})
+left join {{s}}inbox_events k on k.inbox_id = i.id and k.idempotency_key = cast(:idempotency_key as text)
+left join {{s}}inbox_events m on m.inbox_id = i.id and m.version = a.event_version and a.outcome = 'moved'
+where i.id = cast(:inbox_id as {{id}}) and (i.owner_id = cast(:owner_id as text) or i.erased_at is not null)
+"""  # noqa: S608 - constants and our own schema only
+
+# The event that a move of ours would have made, found by the version it would have.
+LOOK_FOR_EVENT = f"""
+select {INBOX_COLUMNS}, {LANDED_COLUMNS.format(e="k")}, null, {LANDED_COLUMNS.format(e="m")}
+from {_WITH_DOMAIN}
+left join {{s}}inbox_events k on k.inbox_id = i.id and k.idempotency_key = cast(:idempotency_key as text)
+left join {{s}}inbox_events m on m.inbox_id = i.id and m.version = cast(:version as integer)
+    and m.event_id = cast(:event_id as {{id}})
+where i.id = cast(:inbox_id as {{id}})
+"""  # noqa: S608 - constants and our own schema only
+
+CLOSE_ATTEMPT = """
+update {s}inbox_attempts
+set outcome = :outcome, closed_at = cast(:now as {time}), detail = cast(:detail as text),
+    event_version = cast(:event_version as integer),
+    to_disable = (:accepted = 1 and exists (
+        select 1 from {s}inboxes i where i.id = cast(:inbox_id as {id}) and i.status = 'banned'))
+where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id}) and outcome is null
+"""
+
+# The number of attempts closed, and the key's event.
+CLOSED = f"""
+select cast(:closed as integer), {LANDED_COLUMNS.format(e="k")}
+from (select 1 as one) o
+left join {{s}}inbox_events k on k.inbox_id = cast(:inbox_id as {{id}})
+    and k.idempotency_key = cast(:idempotency_key as text)
+"""  # noqa: S608 - constants and our own schema only
+
+EXPIRED_ATTEMPTS = f"""
+select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}
+from {{s}}inbox_attempts a
+join {{s}}inboxes i on i.id = a.inbox_id
+left join {{s}}email_domains d on d.id = i.email_domain_id
+where a.outcome is null and a.lease_until < {{now}}
+  and (a.inbox_id, a.id) > (cast(:after_inbox as {{id}}), cast(:after_attempt as {{id}}))
+order by a.inbox_id, a.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+MARKED_ATTEMPTS = f"""
+select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}
+from {{s}}inbox_attempts a
+join {{s}}inboxes i on i.id = a.inbox_id
+left join {{s}}email_domains d on d.id = i.email_domain_id
+where a.to_disable
+  and (a.inbox_id, a.id) > (cast(:after_inbox as {{id}}), cast(:after_attempt as {{id}}))
+order by a.inbox_id, a.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+CLEAR_MARK = """
+update {s}inbox_attempts set to_disable = {false}
+where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id}) and to_disable
+"""
+
+FIND = f"""
+select {INBOX_COLUMNS}
+from {_WITH_DOMAIN}
+where {{conditions}}
+order by i.created_at desc, i.id desc
+limit cast(:limit as integer)
+"""  # noqa: S608 - the conditions are our own constants
+
+FIND_CONDITIONS = {
+    "owner_id": "i.owner_id = cast(:owner_id as text)",
+    "status": "i.status = cast(:status as text)",
+    "warmup_status": "i.warmup_status = cast(:warmup_status as text)",
+    "domain": "d.domain = cast(:domain as text)",
+    "after_time": "(i.created_at, i.id) < (cast(:after_time as {time}), cast(:after_id as {id}))",
+}
+
+HISTORY_BOUND_AS_OWNER = """
+select i.version from {s}inboxes i
+where i.id = cast(:inbox_id as {id}) and i.owner_id = cast(:owner_id as text) and i.erased_at is null
+"""
+HISTORY_BOUND_AS_OPERATOR = "select i.version from {s}inboxes i where i.id = cast(:inbox_id as {id})"
+
+HISTORY = f"""
+select {EVENT_COLUMNS}
+from {{s}}inbox_events e
+where e.inbox_id = cast(:inbox_id as {{id}}) and e.version > cast(:after as integer)
+  and e.version <= cast(:bound as integer)
+order by e.version
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+ATTEMPTS = f"""
+select {ATTEMPT_COLUMNS}
+from {{s}}inbox_attempts a
+where a.inbox_id = cast(:inbox_id as {{id}}) and a.id > cast(:after as {{id}})
+order by a.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+REVISION = "select version_num from {s}inbox_lifecycle_alembic_version"
+
+# Verification: rows with their newest event, events of a range of inboxes, and attempts of the same range.
+VERIFY_ROWS = f"""
+select {INBOX_COLUMNS}, i.address_key,
+       (select max(e.version) from {{s}}inbox_events e where e.inbox_id = i.id) as newest
+from {_WITH_DOMAIN}
+where i.id > cast(:after as {{id}}) and i.id <= cast(:until as {{id}})
+order by i.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+VERIFY_EVENTS = f"""
+select {EVENT_COLUMNS}
+from {{s}}inbox_events e
+where (e.inbox_id, e.version) > (cast(:after as {{id}}), cast(:after_version as integer))
+  and e.inbox_id <= cast(:until as {{id}})
+order by e.inbox_id, e.version
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+VERIFY_ATTEMPTS = f"""
+select {ATTEMPT_COLUMNS}, m.name, m.entry
+from {{s}}inbox_attempts a
+left join {{s}}inbox_events m on m.inbox_id = a.inbox_id and m.version = a.event_version and a.outcome = 'moved'
+where (a.inbox_id, a.id) > (cast(:after as {{id}}), cast(:after_attempt as {{id}}))
+  and a.inbox_id <= cast(:until as {{id}})
+order by a.inbox_id, a.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+ORPHANS = """
+select e.inbox_id, e.version
+from {s}inbox_events e
+where not exists (select 1 from {s}inboxes i where i.id = e.inbox_id)
+  and (e.inbox_id, e.version) > (cast(:after as {id}), cast(:after_version as integer))
+  and e.inbox_id <= cast(:until as {id})
+order by e.inbox_id, e.version
+limit cast(:limit as integer)
+"""

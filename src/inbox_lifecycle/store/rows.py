@@ -1,0 +1,211 @@
+"""Rows into values; both databases' ways of saying an id, a time or bytes are accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from inbox_lifecycle.canonical import read_time
+from inbox_lifecycle.codec import UnreadableEntry, decode_entry, decode_event
+from inbox_lifecycle.context import Context
+from inbox_lifecycle.domain import AttemptId, AttemptKind, EventId, Inbox, InboxId, Pair, Status, WarmupStatus
+from inbox_lifecycle.errors import HistoryBroken, UnknownEvent
+from inbox_lifecycle.records import Attempt, RecordedEvent
+from inbox_lifecycle.store.session import Row
+
+#: Columns of an inbox, of `inboxes i` left-joined with `email_domains d`.
+INBOX_COLUMNS = (
+    "i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status,"
+    " i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at,"
+    " i.head_hash"
+)
+INBOX_WIDTH = 15
+
+#: Columns of an event, of `inbox_events e`.
+EVENT_COLUMNS = (
+    "e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status,"
+    " e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason,"
+    " e.correlation_id, e.causation_id, e.idempotency_key, e.context_key"
+)
+
+#: Columns of an attempt, of `inbox_attempts a`.
+ATTEMPT_COLUMNS = (
+    "a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until,"
+    " a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason,"
+    " a.correlation_id, a.causation_id, a.idempotency_key"
+)
+ATTEMPT_WIDTH = 19
+
+#: Columns of an event as far as an answer needs them, of some alias of `inbox_events`.
+LANDED_COLUMNS = "{e}.version, {e}.name, {e}.status, {e}.warmup_status, {e}.recorded_at"
+LANDED_WIDTH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """An event that may be the answer to a call: the pair it reached, and when."""
+
+    version: int
+    name: str
+    reached: Pair
+    recorded_at: datetime
+
+    def as_left(self, inbox: Inbox) -> Inbox:
+        """The inbox as this event left it, all else as it is now."""
+        return replace(
+            inbox,
+            status=self.reached.status,
+            warmup_status=self.reached.warmup_status,
+            version=self.version,
+            updated_at=self.recorded_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An inbox with its head hash, and the event of the call's idempotency key, if there is one."""
+
+    inbox: Inbox
+    head_hash: bytes
+    keyed: Landed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A second look: the inbox, what became of the call's own attempt, and the key's event."""
+
+    seen: Seen
+    #: None while open, or where there is no attempt.
+    outcome: str | None
+    #: The event that the call's own attempt made.
+    moved: Landed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What closing an attempt found."""
+
+    was_open: bool
+    keyed: Landed | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An open attempt past its lease, with the inbox as it is now."""
+
+    attempt: Attempt
+    seen: Seen
+
+
+def read_inbox(row: Row) -> Inbox:
+    """The first columns of a row as an inbox."""
+    return Inbox(
+        id=InboxId(str(row[0])),
+        owner_id=row[1],
+        email_address=row[2],
+        email_domain=row[3],
+        email_domain_id=None if row[4] is None else str(row[4]),
+        email_domain_status=row[5],
+        provider=row[6],
+        provider_ref=row[7],
+        status=Status(row[8]),
+        warmup_status=WarmupStatus(row[9]),
+        version=row[10],
+        created_at=_time(row[11]),
+        updated_at=_time(row[12]),
+        erased_at=None if row[13] is None else _time(row[13]),
+    )
+
+
+def read_seen(row: Row) -> Seen:
+    """An inbox's columns, then those of the key's event."""
+    return Seen(read_inbox(row), bytes(row[14]), read_landed(row[INBOX_WIDTH : INBOX_WIDTH + LANDED_WIDTH]))
+
+
+def read_looked(row: Row) -> Looked:
+    """Those of `read_seen`, then the attempt's outcome, then those of the event it made."""
+    after = INBOX_WIDTH + LANDED_WIDTH
+    return Looked(read_seen(row), row[after], read_landed(row[after + 1 :]))
+
+
+def read_landed(row: Row) -> Landed | None:
+    """An event as an answer; None where the join found none."""
+    if row[0] is None:
+        return None
+    return Landed(row[0], row[1], Pair(Status(row[2]), WarmupStatus(row[3])), _time(row[4]))
+
+
+def read_attempt(row: Row) -> Attempt:
+    """The first columns of a row as an attempt."""
+    return Attempt(
+        id=AttemptId(str(row[0])),
+        inbox_id=InboxId(str(row[1])),
+        kind=AttemptKind(row[2]),
+        seen_version=row[3],
+        seen=Pair(Status(row[4]), WarmupStatus(row[5])),
+        opened_at=_time(row[6]),
+        lease_until=_time(row[7]),
+        outcome=row[8],
+        closed_at=None if row[9] is None else _time(row[9]),
+        event_version=row[10],
+        to_disable=bool(row[11]),
+        detail=None if row[12] is None else msgspec.json.decode(row[12]),
+        context=_context(row[13:19]),
+    )
+
+
+def read_open_attempt(row: Row) -> OpenAttempt:
+    """An attempt's columns, then an inbox's."""
+    inbox = row[ATTEMPT_WIDTH:]
+    return OpenAttempt(read_attempt(row), Seen(read_inbox(inbox), bytes(inbox[14]), None))
+
+
+def read_event(row: Row) -> RecordedEvent:
+    """A row of events.
+
+    Raises:
+        UnknownEvent: a newer version of the library wrote it.
+        HistoryBroken: the entry is not what was written.
+    """
+    inbox_id, version, name, schema = str(row[0]), row[1], row[3], row[4]
+    try:
+        event = decode_event(name, schema, decode_entry(bytes(row[10])).payload)
+    except UnreadableEntry as error:
+        raise HistoryBroken(inbox_id, version, str(error)) from None
+    if event is None:
+        raise UnknownEvent(inbox_id, version, name, schema)
+    return RecordedEvent(
+        inbox_id=InboxId(inbox_id),
+        version=version,
+        event_id=EventId(str(row[2])),
+        name=name,
+        schema=schema,
+        event=event,
+        left=None if row[5] is None else Pair(Status(row[5]), WarmupStatus(row[6])),
+        reached=Pair(Status(row[7]), WarmupStatus(row[8])),
+        recorded_at=_time(row[9]),
+        entry=bytes(row[10]),
+        hash=bytes(row[11]),
+        previous_hash=None if row[12] is None else bytes(row[12]),
+        context=_context(row[13:19]),
+    )
+
+
+def _context(row: Row) -> Context:
+    owner_id, actor, reason, correlation_id, causation_id, idempotency_key = row
+    return Context(
+        owner_id=owner_id,
+        actor=actor,
+        reason=reason,
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        idempotency_key=idempotency_key,
+    )
+
+
+def _time(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return read_time(str(value))

@@ -1,0 +1,173 @@
+"""What `verify` reads: rows, events and attempts of a range of inboxes, in pages, as they stand and undecoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from inbox_lifecycle.domain import Inbox
+from inbox_lifecycle.store import reads
+from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, INBOX_WIDTH, read_inbox
+from inbox_lifecycle.store.session import Row, Session
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInbox:
+    """A row with the newest version there is an event for, read in one snapshot."""
+
+    inbox: Inbox
+    head_hash: bytes
+    address_key: bytes | None = field(repr=False)
+    #: None where there is no event at all.
+    newest: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event as its columns say it."""
+
+    inbox_id: str
+    version: int
+    event_id: str
+    name: str
+    schema: int
+    left: tuple[str, str] | None
+    reached: tuple[str, str]
+    recorded_at: object
+    entry: bytes = field(repr=False)
+    hash: bytes
+    previous_hash: bytes | None
+    #: owner_id, actor, reason, correlation_id, causation_id, idempotency_key.
+    context: tuple[str | None, ...] = field(repr=False)
+    context_key: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttempt:
+    """An attempt, with the event it says it made."""
+
+    inbox_id: str
+    attempt_id: str
+    outcome: str | None
+    closed: bool
+    event_version: int | None
+    event_name: str | None
+    event_entry: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxesToVerify:
+    """Rows after one inbox and up to another."""
+
+    name: ClassVar[str] = "inboxes_to_verify"
+    writes: ClassVar[bool] = False
+    after: str
+    until: str
+    limit: int
+
+    def run(self, session: Session) -> tuple[StoredInbox, ...]:
+        """The rows, in order of id."""
+        values = {"after": self.after, "until": self.until, "limit": self.limit}
+        return tuple(_stored_inbox(row) for row in session.all(reads.VERIFY_ROWS, values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsToVerify:
+    """Events after one event and up to an inbox."""
+
+    name: ClassVar[str] = "events_to_verify"
+    writes: ClassVar[bool] = False
+    after: str
+    after_version: int
+    until: str
+    limit: int
+
+    def run(self, session: Session) -> tuple[StoredEvent, ...]:
+        """The events, in order of inbox and version."""
+        values = {
+            "after": self.after,
+            "after_version": self.after_version,
+            "until": self.until,
+            "limit": self.limit,
+        }
+        return tuple(_stored_event(row) for row in session.all(reads.VERIFY_EVENTS, values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptsToVerify:
+    """Attempts after one attempt and up to an inbox."""
+
+    name: ClassVar[str] = "attempts_to_verify"
+    writes: ClassVar[bool] = False
+    after: str
+    after_attempt: str
+    until: str
+    limit: int
+
+    def run(self, session: Session) -> tuple[StoredAttempt, ...]:
+        """The attempts, in order of inbox and id."""
+        values = {
+            "after": self.after,
+            "after_attempt": self.after_attempt,
+            "until": self.until,
+            "limit": self.limit,
+        }
+        return tuple(_stored_attempt(row) for row in session.all(reads.VERIFY_ATTEMPTS, values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphansToVerify:
+    """Events whose inbox has no row, after one event and up to an inbox."""
+
+    name: ClassVar[str] = "orphans_to_verify"
+    writes: ClassVar[bool] = False
+    after: str
+    after_version: int
+    until: str
+    limit: int
+
+    def run(self, session: Session) -> tuple[tuple[str, int], ...]:
+        """Inbox and version of each."""
+        values = {
+            "after": self.after,
+            "after_version": self.after_version,
+            "until": self.until,
+            "limit": self.limit,
+        }
+        return tuple((str(row[0]), int(row[1])) for row in session.all(reads.ORPHANS, values))
+
+
+def _stored_inbox(row: Row) -> StoredInbox:
+    key, newest = row[INBOX_WIDTH], row[INBOX_WIDTH + 1]
+    return StoredInbox(read_inbox(row), bytes(row[14]), None if key is None else bytes(key), newest)
+
+
+def _stored_event(row: Row) -> StoredEvent:
+    return StoredEvent(
+        inbox_id=str(row[0]),
+        version=row[1],
+        event_id=str(row[2]),
+        name=row[3],
+        schema=row[4],
+        left=None if row[5] is None else (row[5], row[6]),
+        reached=(row[7], row[8]),
+        recorded_at=row[9],
+        entry=bytes(row[10]),
+        hash=bytes(row[11]),
+        previous_hash=None if row[12] is None else bytes(row[12]),
+        context=tuple(row[13:19]),
+        context_key=None if row[19] is None else bytes(row[19]),
+    )
+
+
+def _stored_attempt(row: Row) -> StoredAttempt:
+    name, entry = row[ATTEMPT_WIDTH], row[ATTEMPT_WIDTH + 1]
+    return StoredAttempt(
+        inbox_id=str(row[1]),
+        attempt_id=str(row[0]),
+        outcome=row[8],
+        closed=row[9] is not None,
+        event_version=row[10],
+        event_name=name,
+        event_entry=None if entry is None else bytes(entry),
+    )

@@ -1,0 +1,26 @@
+"""The schema this library works on, as `generation.serial`.
+
+Migrations that only add (expand) raise the serial: code of the same generation works on every later serial, so that a
+service can be upgraded after its database. Migrations that take away (contract) raise the generation.
+"""
+
+from __future__ import annotations
+
+#: The revision that this code was written against.
+HEAD = "1.0001"
+
+#: Alembic's version table, in our schema: it must not meet a host's own.
+VERSION_TABLE = "inbox_lifecycle_alembic_version"
+
+
+def works_on(found: str | None) -> bool:
+    """Whether this code works on a database at that revision."""
+    have, need = _read(found), _read(HEAD)
+    return have is not None and need is not None and have[0] == need[0] and have[1] >= need[1]
+
+
+def _read(revision: str | None) -> tuple[int, int] | None:
+    generation, _, serial = (revision or "").partition(".")
+    if not (generation.isdecimal() and serial.isdecimal()):
+        return None
+    return int(generation), int(serial)

@@ -1,0 +1,37 @@
+"""The terms on which use-cases work: clocks, budgets, and which provider serves which inbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from inbox_lifecycle.domain import Inbox
+
+
+def utc_now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What every use-case is given."""
+
+    #: The provider of an inbox, a `providers.port.Provider`.
+    provider_for: Callable[[Inbox], Any] = field(repr=False)
+    #: Seconds that a whole call may take: asking the provider and recording its answer. It is the attempt's lease.
+    call_budget: float
+    #: Seconds within which an accepted warmup must be recorded.
+    recording_budget: float
+    #: The time that events carry; aware.
+    clock: Callable[[], datetime] = field(default=utc_now, repr=False)
+    #: Seconds for measuring budgets.
+    monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    def recorded_at(self, inbox: Inbox | None) -> datetime:
+        """The time of an event that happens now: never before the inbox's previous one, however clocks differ."""
+        now = self.clock()
+        return now if inbox is None else max(now, inbox.updated_at)

@@ -1,0 +1,49 @@
+"""What the sandbox answers, before it goes over the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+
+import msgspec
+
+
+class Cut(Enum):
+    """Where a connection breaks off."""
+
+    BEFORE_ANSWER = "before the answer"
+    MID_BODY = "in the middle of the body"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer; `cut` says where the connection breaks off, if it does."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: Cut | None = None
+
+
+def answer(content: object, status: int = 200) -> Reply:
+    """A JSON answer."""
+    return Reply(status, msgspec.json.encode(content))
+
+
+def error(status: int, message: str, *, retry_after: float | str | None = None) -> Reply:
+    """An error in the shape that every documented error of Instantly has."""
+    body = {"statusCode": status, "error": _phrase(status), "message": message}
+    return Reply(status, msgspec.json.encode(body), _wait(retry_after))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _wait(retry_after: float | str | None) -> dict[str, str]:
+    if retry_after is None:
+        return {}
+    return {"Retry-After": retry_after if isinstance(retry_after, str) else f"{retry_after:g}"}
