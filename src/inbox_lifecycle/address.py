@@ -1,4 +1,4 @@
-"""Email addresses in the one form by which they are compared: the domain in lower-case IDNA form, the local part as given."""
+"""Email addresses in the one form by which they are compared: domain in lower-case IDNA form, local part as given."""
 
 from __future__ import annotations
 

@@ -161,14 +161,12 @@ def decode_entry(entry: bytes) -> Entry:
     """
     try:
         decoded = _DECODER.decode(entry)
-        if decoded.format != ENTRY_FORMAT:
-            raise UnreadableEntry("its format is unknown")
         read_time(decoded.recorded_at)
         rewritten = canonical(msgspec.to_builtins(decoded))
-    except UnreadableEntry:
-        raise
     except (msgspec.MsgspecError, ValueError, TypeError, UnicodeError):
         raise UnreadableEntry("it is not an entry") from None
+    if decoded.format != ENTRY_FORMAT:
+        raise UnreadableEntry("its format is unknown")
     if rewritten != entry:
         raise UnreadableEntry("it is not in canonical form")
     return decoded

@@ -11,7 +11,7 @@ A step that fails is thrown into the flow as one of our own errors: `StoreError`
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from inbox_lifecycle.errors import StoreContended, StoreUnavailable
@@ -63,7 +63,8 @@ class Once:
 class Send:
     """Send a request and give the whole answer, within a bounded time."""
 
-    request: httpx.Request
+    #: Never in a repr: its URL may hold an address, its headers hold a key.
+    request: httpx.Request = field(repr=False)
     #: Seconds for the whole exchange.
     timeout: float
 

@@ -5,8 +5,9 @@
     a definite no                                       abandoned
     a job is still running, or no usable answer         left open for the next run
 
-Marked attempts stand for a warmup that goes on for a banned inbox: the provider is told to stop, and the mark is cleared
-once it confirms. Any number of runs may work at once: the commit is fenced by the attempt, and closing happens once.
+Marked attempts stand for a warmup that goes on for a banned inbox: the provider is told to stop, and the mark is
+cleared once it confirms. Any number of runs may work at once: the commit is fenced by the attempt, and an attempt is
+closed once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState
-from inbox_lifecycle.errors import InboxLifecycleError
+from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, RetryRefused
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.lifecycle.record import Acceptor, mailbox_of, record_warmup_started
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
@@ -116,6 +117,9 @@ def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str]:
             return (yield from _roll_forward(terms, entry))
         if said.definitely_not_warming:
             return (yield from _close(terms, entry, "abandoned", {"provider": said.value}))
+    except (RetryRefused, InboxNotFound):
+        # It moved on, or was erased, between our look and our commit; the attempt is closed.
+        return "superseded"
     except InboxLifecycleError as failure:
         logger.warning("attempt %s is left for the next run: %s", entry.attempt.id, failure)
     return "left"
@@ -129,6 +133,7 @@ def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[str]:
         answer=AlreadyWarming(),
         context=attempt.context,
         recorder=Recorder.RECONCILE,
+        overtaken="superseded",
     )
     yield from record_warmup_started(terms, entry.seen, acceptor)
     return "moved"
@@ -137,6 +142,7 @@ def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[str]:
 def _close(terms: Terms, entry: OpenAttempt, outcome: str, detail: dict[str, object]) -> Flow[str]:
     statement = CloseAttempt(
         inbox_id=entry.attempt.inbox_id,
+        owner_id=entry.attempt.context.owner_id,
         attempt_id=entry.attempt.id,
         outcome=outcome,
         now=terms.clock(),

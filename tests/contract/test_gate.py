@@ -33,7 +33,7 @@ def test_any_other_pair_is_refused_and_nothing_moves(
     (attempt,) = face.attempts(inbox.id, owner_id="owner")
     assert (attempt.outcome, attempt.detail) == ("refused", refused.value.verdict.as_list())
     assert database.count("inbox_events") == 1
-    assert provider_sandbox.requests == []
+    assert provider_sandbox.requests == ()
 
 
 @pytest.mark.parametrize("method", ["start_warmup", "retry_warmup"])

@@ -48,11 +48,19 @@ def history_bound(*, inbox_id: InboxId, owner_id: str | None) -> Flow[int]:
     return bound
 
 
-def history_page(*, inbox_id: InboxId, after: int, bound: int) -> Flow[tuple[RecordedEvent, ...]]:
-    """The next events, in order of version; empty at the end."""
-    return (yield from again(HistoryPage(inbox_id=inbox_id, after=after, bound=bound, limit=PAGE)))
+def history_page(*, inbox_id: InboxId, owner_id: str | None, after: int, bound: int) -> Flow[tuple[RecordedEvent, ...]]:
+    """The next events, in order of version.
+
+    Raises:
+        InboxNotFound: it was erased since the reading began.
+    """
+    statement = HistoryPage(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound, limit=PAGE)
+    events = yield from again(statement)
+    if not events:
+        raise InboxNotFound(inbox_id)
+    return events
 
 
-def attempts_page(*, inbox_id: InboxId, after: str = FIRST_ID) -> Flow[tuple[Attempt, ...]]:
-    """The next attempts, in the order they were opened; empty at the end."""
-    return (yield from again(AttemptsPage(inbox_id=inbox_id, after=after, limit=PAGE)))
+def attempts_page(*, inbox_id: InboxId, owner_id: str | None, after: str = FIRST_ID) -> Flow[tuple[Attempt, ...]]:
+    """The next attempts, in the order they were opened; fewer than `PAGE` at the end."""
+    return (yield from again(AttemptsPage(inbox_id=inbox_id, owner_id=owner_id, after=after, limit=PAGE)))

@@ -1,4 +1,4 @@
-"""The domain: states, events, rules and the two pure functions; no I/O, nothing but the standard library and `transitions`."""
+"""The domain: states, events, rules and two pure functions; no I/O, only the standard library and `transitions`."""
 
 from inbox_lifecycle.domain.commands import (
     Adopt,

@@ -1,6 +1,6 @@
 """The inbox as a value, and the two pure functions that all of its history goes through: `decide` and `evolve`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NewType
 
@@ -22,8 +22,8 @@ class Inbox:
     id: InboxId
     #: None once erased.
     owner_id: str | None
-    #: None once erased.
-    email_address: str | None
+    #: None once erased; never in a repr, as logs are full of them.
+    email_address: str | None = field(repr=False)
     #: The domain of the address, lower-cased, in its ASCII (IDNA) form; None once erased.
     email_domain: str | None
     #: Id of the owner's domain row; None once erased.
@@ -33,7 +33,7 @@ class Inbox:
     #: Name of the warmup provider.
     provider: str
     #: How the provider addresses the mailbox, where that is not the address.
-    provider_ref: str | None
+    provider_ref: str | None = field(repr=False)
     status: Status
     warmup_status: WarmupStatus
     #: Number of events so far; the version of the newest one.
@@ -84,7 +84,4 @@ def evolve(state: State | None, event: InboxEvent, reached: Pair) -> State | Non
 
 def explains(state: State | None, event: InboxEvent, reached: Pair) -> bool:
     """Whether some rule leads from this state by this event to this pair, whatever its guard knew then."""
-    for rule in RULES:
-        if rule.event is type(event) and rule.admits(state) and rule.may_reach(state, reached):
-            return True
-    return False
+    return any(rule.event is type(event) and rule.admits(state) and rule.may_reach(state, reached) for rule in RULES)

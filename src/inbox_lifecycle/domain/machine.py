@@ -5,6 +5,7 @@ carries the status through one trigger. `auto_transitions` is off (it would add 
 everywhere), and `ignore_invalid_triggers` is never set (it would turn an error into a False).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from transitions import Machine, MachineError
@@ -63,7 +64,7 @@ def edges() -> tuple[Edge, ...]:
     return tuple(sorted(found))
 
 
-def _condition(rule: Rule, dest: str) -> object:
+def _condition(rule: Rule, dest: str) -> Callable[[State | None, Command], bool]:
     def holds(state: State | None, command: Command) -> bool:
         return rule.reaches(state, command).status.value == dest and rule.judge(state, command).holds
 

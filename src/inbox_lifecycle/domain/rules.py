@@ -70,12 +70,12 @@ ANY_STATUS = tuple(Status)
 UNBORN: tuple[Status, ...] = ()
 
 
-def free(state: State | None, command: Command) -> tuple[Clause, ...]:
+def free(_state: State | None, _command: Command) -> tuple[Clause, ...]:
     """No guard."""
     return ()
 
 
-def warmup_not_started(state: State | None, command: Command) -> tuple[Clause, ...]:
+def warmup_not_started(state: State | None, _command: Command) -> tuple[Clause, ...]:
     """The gate's second half; its first half is the rule's source status."""
     return (_warmup_status_is(state, WarmupStatus.NOT_STARTED),)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, run_in
 from inbox_lifecycle.errors import StepRefused, StoreError, StoreMisconfigured
@@ -39,10 +39,10 @@ class BoundDriver:
 
 
 class AsyncBoundDriver:
-    """Performs flows on a host's AsyncConnection."""
+    """Performs flows on a host's AsyncConnection or AsyncSession."""
 
-    def __init__(self, connection: AsyncConnection, backend: Backend) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection | AsyncSession, backend: Backend) -> None:
+        self._host = connection
         self._backend = backend
 
     async def run(self, flow: Flow[T]) -> T:
@@ -51,7 +51,8 @@ class AsyncBoundDriver:
         def work(connection: Connection) -> T:
             return BoundDriver(connection, self._backend).run(flow)
 
-        return await self._connection.run_sync(work)
+        connection = await self._host.connection() if isinstance(self._host, AsyncSession) else self._host
+        return await connection.run_sync(work)
 
 
 def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:

@@ -124,7 +124,7 @@ def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> 
 
 def _roll_back(connection: Connection) -> None:
     raw = connection.connection.dbapi_connection
-    if raw is not None and raw.in_transaction:  # type: ignore[attr-defined]  # sqlite3's own
+    if raw is not None and raw.in_transaction:
         raw.rollback()
 
 

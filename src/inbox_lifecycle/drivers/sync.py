@@ -11,6 +11,7 @@ import httpx
 from sqlalchemy import Engine
 
 from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, checked_out, in_turn, needs_turn, perform
+from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
 from inbox_lifecycle.drivers.turns import Turns, turns_for
 from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
@@ -23,13 +24,15 @@ T = TypeVar("T")
 class Database:
     """An engine as drivers use it: one step, one connection, one turn."""
 
-    def __init__(self, engine: Engine, backend: Backend) -> None:
+    def __init__(self, engine: Engine, backend: Backend, *, owns_engine: bool) -> None:
         self.backend = backend
+        self._owns_engine = owns_engine
         self._engine = engine
         # One statement is its own transaction; beginning and ending one would cost two trips more.
         self._autocommit = engine if backend.is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._memory = is_memory(engine)
         self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
+        renew_after_fork(self)
 
     def perform(self, step: DatabaseStep) -> Any:
         """Perform a database step.
@@ -39,9 +42,15 @@ class Database:
         """
         return in_turn(self._turns_for(step), lambda: self._perform(step))
 
+    def renew(self) -> None:
+        """Leave the parent's connections to the parent; an engine of the host's is the host's to renew."""
+        if self._owns_engine:
+            self._engine.dispose(close=False)
+
     def close(self) -> None:
-        """Close the pool."""
-        self._engine.dispose()
+        """Close the pool, if it is ours."""
+        if self._owns_engine:
+            self._engine.dispose()
 
     def _perform(self, step: DatabaseStep) -> Any:
         return checked_out(self._autocommit, self.backend, lambda connection: perform(connection, self.backend, step))
@@ -54,9 +63,17 @@ class Database:
 class SyncDriver:
     """Performs flows, blocking."""
 
-    def __init__(self, database: Database, transport: httpx.BaseTransport) -> None:
+    def __init__(self, database: Database, transport: httpx.BaseTransport | None) -> None:
         self._database = database
-        self._transport = transport
+        self._hosts_transport = transport
+        self._own_transport: httpx.HTTPTransport | None = None
+        self._mutex = threading.Lock()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Leave the parent's connections to the parent."""
+        self._own_transport = None
+        self._mutex = threading.Lock()
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's value; its errors are raised."""
@@ -66,8 +83,12 @@ class SyncDriver:
             flow.close()
 
     def close(self) -> None:
-        """Close the connections to providers."""
-        self._transport.close()
+        """Close what was opened here."""
+        with self._mutex:
+            transport, self._own_transport = self._own_transport, None
+        if transport is not None:
+            transport.close()
+        self._database.close()
 
     def _pump(self, flow: Flow[T], resume: Callable[[], Step]) -> T:
         while True:
@@ -91,7 +112,7 @@ class SyncDriver:
     def _answer(self, step: Step) -> Any:
         match step:
             case Send():
-                return send(self._transport, step)
+                return send(self._transport(), step)
             case Sleep(seconds):
                 return time.sleep(seconds)
             case Shield():
@@ -100,12 +121,21 @@ class SyncDriver:
                 assert isinstance(step, DATABASE_STEPS)  # noqa: S101 - the union has no other member
                 return self._database.perform(step)
 
+    def _transport(self) -> httpx.BaseTransport:
+        if self._hosts_transport is not None:
+            return self._hosts_transport
+        # Made at the first use: it reads every certificate there is.
+        with self._mutex:
+            if self._own_transport is None:
+                self._own_transport = httpx.HTTPTransport()
+            return self._own_transport
+
 
 class _Shielded(Generic[T]):
     """Work that goes on in a thread of its own, where signals never strike, while the main thread waits for it.
 
-    Python raises in the main thread whatever a signal handler raises (KeyboardInterrupt, a worker's time limit). Such an
-    interruption is raised again as soon as the work is done or its budget is over.
+    Python raises in the main thread whatever a signal handler raises (KeyboardInterrupt, a worker's time limit). Such
+    an interruption is raised again as soon as the work is done or its budget is over.
     """
 
     def __init__(self, work: Callable[[], T], budget: float) -> None:

@@ -17,6 +17,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, perform
+from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database
 from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
@@ -49,9 +50,13 @@ class AsyncDatabase(Protocol):
 class ThreadedDatabase:
     """A sync engine behind a bounded pool of threads."""
 
-    def __init__(self, database: Database, *, owns_engine: bool) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._owns_engine = owns_engine
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Have threads of this process's own."""
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="inbox-lifecycle")
 
     async def perform(self, step: DatabaseStep) -> Any:
@@ -61,8 +66,7 @@ class ThreadedDatabase:
     async def close(self) -> None:
         """Wait for the threads, then close the pool of connections."""
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
-        if self._owns_engine:
-            self._database.close()
+        self._database.close()
 
 
 class NativeDatabase:

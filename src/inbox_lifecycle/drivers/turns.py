@@ -12,11 +12,18 @@ from collections import deque
 from types import TracebackType
 from weakref import WeakValueDictionary
 
+from inbox_lifecycle.drivers.forks import renew_after_fork
+
 
 class Turns:
     """A fair lock."""
 
     def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Be free: in a forked child nobody is left to give the turn back."""
         self._mutex = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Event] = deque()

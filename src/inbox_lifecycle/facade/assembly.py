@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inbox_lifecycle.domain import Inbox, ReputationPolicy
-from inbox_lifecycle.drivers.sync import Database, SyncDriver
+from inbox_lifecycle.drivers.sync import Database
 from inbox_lifecycle.drivers.threaded import AsyncDriver, NativeDatabase, ThreadedDatabase
 from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
 from inbox_lifecycle.facade.calls import Calls
@@ -56,8 +56,8 @@ def make_calls(
     )
 
 
-def open_database(database: str | URL | Engine, schema: str | None) -> tuple[Database, bool]:
-    """The database behind a URL or an engine, and whether the engine is ours to close.
+def open_database(database: str | URL | Engine, schema: str | None) -> Database:
+    """The database behind a URL or an engine; an engine made here is closed with it.
 
     Raises:
         StoreMisconfigured: it is not usable as it is.
@@ -66,16 +66,11 @@ def open_database(database: str | URL | Engine, schema: str | None) -> tuple[Dat
         raise StoreMisconfigured("Inboxes takes a URL or an Engine: hand an AsyncEngine to AsyncInboxes")
     if not isinstance(database, Engine):
         engine = make_engine(database)
-        return Database(engine, backend_for(engine.dialect, schema)), True
+        return Database(engine, backend_for(engine.dialect, schema), owns_engine=True)
     backend = backend_for(database.dialect, schema)
     if backend.is_sqlite and not is_prepared(database):
-        return Database(_engine_beside(database), backend), True
-    return Database(database, backend), False
-
-
-def make_sync_driver(database: Database, transport: httpx.BaseTransport | None) -> SyncDriver:
-    """A driver for a sync facade."""
-    return SyncDriver(database, transport or httpx.HTTPTransport())
+        return Database(_engine_beside(database), backend, owns_engine=True)
+    return Database(database, backend, owns_engine=False)
 
 
 def make_async_driver(
@@ -87,8 +82,8 @@ def make_async_driver(
         if backend.is_sqlite:
             raise StoreMisconfigured("an AsyncEngine on SQLite is not supported: pass its URL, and threads serve it")
         return AsyncDriver(NativeDatabase(database, backend), transport), backend
-    opened, owns_engine = open_database(database, schema)
-    return AsyncDriver(ThreadedDatabase(opened, owns_engine=owns_engine), transport), opened.backend
+    opened = open_database(database, schema)
+    return AsyncDriver(ThreadedDatabase(opened), transport), opened.backend
 
 
 def _engine_beside(engine: Engine) -> Engine:
@@ -111,5 +106,5 @@ def _provider_for(provider: AnyProvider, one: AnyProvider | None) -> Callable[[I
     return chosen
 
 
-def _no_provider(inbox: Inbox) -> Any:
+def _no_provider(_inbox: Inbox) -> Any:
     raise InvalidInput("this facade has no provider: pass provider=... where it is made")

@@ -46,7 +46,9 @@ class _Facade:
         bound = await self._run(history.history_bound(inbox_id=inbox_id, owner_id=owner_id))
         after = 0
         while after < bound:
-            for event in await self._run(history.history_page(inbox_id=inbox_id, after=after, bound=bound)):
+            for event in await self._run(
+                history.history_page(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound)
+            ):
                 yield event
                 after = event.version
 
@@ -54,7 +56,7 @@ class _Facade:
         await self._run(history.get(inbox_id=inbox_id, owner_id=owner_id))
         after, full = FIRST_ID, True
         while full:
-            page = await self._run(history.attempts_page(inbox_id=inbox_id, after=after))
+            page = await self._run(history.attempts_page(inbox_id=inbox_id, owner_id=owner_id, after=after))
             for attempt in page:
                 yield attempt
             full = len(page) == history.PAGE
@@ -117,7 +119,7 @@ class AsyncInboxes(_Facade):
         Methods that ask the provider refuse with `StepRefused`: a transaction never waits for the network.
         """
         bound = copy(self)
-        bound._driver = AsyncBoundDriver(connection, self._backend)
+        bound._driver = AsyncBoundDriver(connection, self._backend)  # noqa: SLF001 - its own twin
         return bound
 
     async def aclose(self) -> None:

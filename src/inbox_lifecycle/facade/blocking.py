@@ -18,7 +18,7 @@ from inbox_lifecycle.audit.verify import Range, Verification, verify_page
 from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, ReputationPolicy, Status, WarmupStatus
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
-from inbox_lifecycle.facade.assembly import AnyProvider, make_calls, make_sync_driver, open_database
+from inbox_lifecycle.facade.assembly import AnyProvider, make_calls, open_database
 from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook, read_owner
 from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.ids import read_id
@@ -43,17 +43,19 @@ class _Facade:
             self._schema.passed = True
         return self._driver.run(flow)
 
-    def _history(self, inbox_id: InboxId, bound: int) -> Iterator[RecordedEvent]:
+    def _history(self, inbox_id: InboxId, owner_id: str | None, bound: int) -> Iterator[RecordedEvent]:
         after = 0
         while after < bound:
-            for event in self._run(history.history_page(inbox_id=inbox_id, after=after, bound=bound)):
+            for event in self._run(
+                history.history_page(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound)
+            ):
                 yield event
                 after = event.version
 
-    def _attempts(self, inbox_id: InboxId) -> Iterator[Attempt]:
+    def _attempts(self, inbox_id: InboxId, owner_id: str | None) -> Iterator[Attempt]:
         after, full = FIRST_ID, True
         while full:
-            page = self._run(history.attempts_page(inbox_id=inbox_id, after=after))
+            page = self._run(history.attempts_page(inbox_id=inbox_id, owner_id=owner_id, after=after))
             yield from page
             full = len(page) == history.PAGE
             after = page[-1].id if page else after
@@ -94,10 +96,9 @@ class Inboxes(_Facade):
         Raises:
             StoreMisconfigured: the database or its driver is not usable.
         """
-        opened, self._owns_engine = open_database(database, schema)
-        self._database = opened
+        opened = open_database(database, schema)
         self._backend: Backend = opened.backend
-        self._driver = make_sync_driver(opened, transport)
+        self._driver = SyncDriver(opened, transport)
         self._calls = make_calls(
             provider,
             clock=clock,
@@ -123,15 +124,13 @@ class Inboxes(_Facade):
         """
         bound = copy(self)
         own = connection.connection() if isinstance(connection, Session) else connection
-        bound._driver = BoundDriver(own, self._backend)
+        bound._driver = BoundDriver(own, self._backend)  # noqa: SLF001 - its own twin
         return bound
 
     def close(self) -> None:
         """Close what was opened here; an Engine of the host's stays open."""
         if isinstance(self._driver, SyncDriver):
             self._driver.close()
-            if self._owns_engine:
-                self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -240,8 +239,9 @@ class Inboxes(_Facade):
             UnknownEvent: a newer version of the library wrote an event.
         """
         known = InboxId(read_id("inbox_id", inbox_id))
-        bound = self._run(history.history_bound(inbox_id=known, owner_id=read_owner(owner_id)))
-        return self._history(known, bound)
+        owner = read_owner(owner_id)
+        bound = self._run(history.history_bound(inbox_id=known, owner_id=owner))
+        return self._history(known, owner, bound)
 
     def attempts(self, inbox_id: AnyId, *, owner_id: AnyId) -> Iterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
@@ -250,8 +250,9 @@ class Inboxes(_Facade):
             InboxNotFound: no such inbox, not the caller's, or erased.
         """
         known = InboxId(read_id("inbox_id", inbox_id))
-        self._run(history.get(inbox_id=known, owner_id=read_owner(owner_id)))
-        return self._attempts(known)
+        owner = read_owner(owner_id)
+        self._run(history.get(inbox_id=known, owner_id=owner))
+        return self._attempts(known, owner)
 
 
 class Operator(_Facade):
@@ -462,7 +463,7 @@ class Operator(_Facade):
         """
         known = InboxId(read_id("inbox_id", inbox_id))
         bound = self._run(history.history_bound(inbox_id=known, owner_id=None))
-        return self._history(known, bound)
+        return self._history(known, None, bound)
 
     def attempts(self, inbox_id: AnyId) -> Iterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
@@ -472,7 +473,7 @@ class Operator(_Facade):
         """
         known = InboxId(read_id("inbox_id", inbox_id))
         self._run(history.get(inbox_id=known, owner_id=None))
-        return self._attempts(known)
+        return self._attempts(known, None)
 
     def verify(self, inbox_id: AnyId | None = None, *, progress: Callable[[int], None] | None = None) -> Verification:
         """Check that everything is as it was written: of one inbox, or of all.

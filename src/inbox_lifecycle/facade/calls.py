@@ -222,7 +222,7 @@ def read_owner(owner_id: AnyId) -> str:
     """
     if isinstance(owner_id, UUID):
         return str(owner_id)
-    if not isinstance(owner_id, str) or not owner_id:
+    if not owner_id:
         raise InvalidInput("owner_id is the id of the inbox's owner, as text that is not empty")
     return check_text("owner_id", owner_id)
 

@@ -29,7 +29,7 @@ from inbox_lifecycle.domain import (
     WarmupState,
     decide,
 )
-from inbox_lifecycle.errors import ConcurrencyConflict, InboxNotFound, ProviderOutcomeUnknown, StoreContended
+from inbox_lifecycle.errors import ConcurrencyConflict, InboxNotFound, ProviderUnavailable, StoreContended
 from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, until
@@ -117,7 +117,7 @@ def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, conte
     deadline = terms.monotonic() + terms.recording_budget
     statement = CommitMove(event=encoded, seen_version=inbox.version, owner_id=inbox.owner_id)
     try:
-        moved = yield from until(terms, deadline, statement)
+        moved = yield from until(terms, deadline, statement, first=True)
     except (StoreContended, ConstraintViolated):
         moved = None
     return moved or (yield from _landed_after_all(terms, encoded, deadline))
@@ -142,6 +142,6 @@ def _ask_for_figures(terms: Terms, inbox: Inbox, policy: ReputationPolicy) -> Fl
     provider = terms.provider_for(inbox)
     figures = (yield from provider.read_analytics([mailbox_of(inbox)]))[inbox.id]
     if not isinstance(figures, Figures):
-        raise ProviderOutcomeUnknown(inbox.provider, figures.reason)
+        raise ProviderUnavailable(inbox.provider, figures.reason)
     command = Graduate(reputation=figures.reputation, total_sent=figures.total_sent, policy=policy)
     return command, InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent)

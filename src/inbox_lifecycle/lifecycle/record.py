@@ -7,7 +7,7 @@ statement, never by asking the provider again:
 
     own attempt moved                         success
     version unchanged, attempt open           the same statement again, a few times
-    version moved on                          the attempt is `lost`: the acceptance is stale, even if the pair came again
+    version moved on                          `lost`: the acceptance is stale, even if the pair came again
     erased                                    not found; the warmup is disabled, as only this call still has the address
     attempt closed, version unchanged         not recorded
 """
@@ -23,6 +23,7 @@ from inbox_lifecycle.domain import (
     Acceptance,
     AttemptId,
     AttemptKind,
+    Command,
     Inbox,
     Recorder,
     RetryWarmup,
@@ -58,8 +59,11 @@ WARMUP_STARTED = EVENT_NAMES[WarmupStarted][0]
 _MISSES = 5
 #: Seconds between runs of a statement whose connection broke; the last one repeats.
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+#: Seconds that the last run before a deadline may still take.
+_LEAST_PATIENCE = 0.1
 
-_COMMANDS = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
+#: What each kind of attempt asks of the rules.
+COMMANDS: dict[AttemptKind, Command] = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class Acceptor:
     answer: Enabled | AlreadyWarming
     context: Context
     recorder: Recorder
+    #: How the attempt closes if the inbox has moved on.
+    overtaken: str = "lost"
 
 
 def record_warmup_started(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[Inbox]:
@@ -85,8 +91,8 @@ def record_warmup_started(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[
     deadline = terms.monotonic() + terms.recording_budget
     statement = _commit(terms, seen, acceptor)
     try:
-        for _ in range(_MISSES):
-            inbox = yield from _commit_once(terms, statement, deadline)
+        for misses in range(_MISSES):
+            inbox = yield from _commit_once(terms, statement, deadline, first=misses == 0)
             if inbox is None:
                 inbox = yield from _explain_miss(terms, seen, acceptor, deadline)
             if inbox is not None:
@@ -113,18 +119,21 @@ def mailbox_of(inbox: Inbox) -> Mailbox:
     return Mailbox(inbox.id, inbox.email_address or "", inbox.provider_ref)
 
 
-def until(terms: Terms, deadline: float, statement: Statement[T]) -> Flow[T]:
+def until(terms: Terms, deadline: float, statement: Statement[T], *, first: bool = False) -> Flow[T]:
     """Run a statement that may be run twice, again and again on fresh connections until a deadline.
+
+    Args:
+        first: whether it was not run before. A first run costs one trip and waits for locks as long as the database
+            lets it; later ones are bounded by the deadline, at the price of two trips more.
 
     Raises:
         StoreUnavailable: the deadline passed.
     """
     tries = 0
     while True:
-        left = deadline - terms.monotonic()
+        left = max(deadline - terms.monotonic(), _LEAST_PATIENCE)
         try:
-            # Only a run after the first needs patience: the first may wait as long as the database lets it.
-            return (yield from once(statement, patience=max(left, 0.1) if tries else None))
+            return (yield from once(statement, patience=None if first and not tries else left))
         except StoreUnavailable:
             pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
             if terms.monotonic() + pause >= deadline:
@@ -145,7 +154,7 @@ def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
             job_id=acceptor.answer.job_id if isinstance(acceptor.answer, Enabled) else None,
             recorder=acceptor.recorder,
         ),
-        decide(inbox.state, _COMMANDS[acceptor.kind], inbox_id=inbox.id),
+        decide(inbox.state, COMMANDS[acceptor.kind], inbox_id=inbox.id),
         # By the unclamped clock, so that verification can tell how far it ran behind.
         event_id=new_id(terms.clock()),
         inbox_id=inbox.id,
@@ -163,10 +172,10 @@ def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
     )
 
 
-def _commit_once(terms: Terms, statement: CommitWarmup, deadline: float) -> Flow[Inbox | None]:
+def _commit_once(terms: Terms, statement: CommitWarmup, deadline: float, *, first: bool) -> Flow[Inbox | None]:
     """The moved inbox, or None for a miss: contention and a refusing constraint are misses in other words."""
     try:
-        return (yield from until(terms, deadline, statement))
+        return (yield from until(terms, deadline, statement, first=first))
     except (StoreContended, ConstraintViolated):
         return None
 
@@ -205,14 +214,15 @@ def _lose(terms: Terms, seen: Seen, looked: Looked, acceptor: Acceptor) -> Flow[
 
 def _stale(seen: Seen, now: Inbox, kind: AttemptKind) -> Verdict:
     version = Clause("version", str(seen.inbox.version), str(now.version), held=False)
-    return Verdict((*judge(now.state, _COMMANDS[kind]).clauses, version))
+    return Verdict((*judge(now.state, COMMANDS[kind]).clauses, version))
 
 
 def _close_lost(terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict) -> Flow[Landed | None]:
     statement = CloseAttempt(
         inbox_id=seen.inbox.id,
+        owner_id=seen.inbox.owner_id,
         attempt_id=acceptor.attempt_id,
-        outcome="lost",
+        outcome=acceptor.overtaken,
         now=terms.clock(),
         detail=verdict.as_list(),
         accepted=True,

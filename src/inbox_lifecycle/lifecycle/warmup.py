@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import assert_never
 
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, AttemptKind, Inbox, InboxId, RetryWarmup, StartWarmup, decide
+from inbox_lifecycle.domain import AttemptId, AttemptKind, Inbox, InboxId, decide
 from inbox_lifecycle.domain.events import Recorder
 from inbox_lifecycle.errors import (
-    InboxLifecycleError,
     InboxNotFound,
     ProviderBusy,
     ProviderError,
@@ -33,7 +33,7 @@ from inbox_lifecycle.errors import (
 )
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.lifecycle.record import Acceptor, answer_by_key, mailbox_of, record_warmup_started
+from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, answer_by_key, mailbox_of, record_warmup_started
 from inbox_lifecycle.providers.port import (
     AlreadyWarming,
     Busy,
@@ -50,8 +50,6 @@ from inbox_lifecycle.terms import Terms
 from inbox_lifecycle.verdict import Clause, Verdict
 
 logger = logging.getLogger("inbox_lifecycle")
-
-_COMMANDS = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +84,12 @@ def request_warmup(
         attempt_id=AttemptId(new_id(terms.clock())),
     )
     seen = yield from _open_attempt(terms, call)
-    if seen.keyed is not None:
-        return (yield from _replay(terms, call, seen, seen.keyed))
-    try:
-        decide(seen.inbox.state, _COMMANDS[kind], inbox_id=inbox_id)
-    except RetryRefused as refusal:
-        return (yield from _fail(terms, call, seen, "refused", refusal.verdict.as_list(), refusal))
-    answer = yield from _ask(terms, seen.inbox)
-    if not isinstance(answer, Enabled | AlreadyWarming):
-        return (yield from _fail_by_answer(terms, call, seen, answer))
+    answer = _gate(call, seen) or (yield from _ask(terms, seen.inbox))
+    if isinstance(answer, _Failure):
+        return (yield from _fail(terms, call, seen, answer))
+    if isinstance(answer, Unknown):
+        # Not a closing: the attempt stays open until the truth is known.
+        raise ProviderOutcomeUnknown(seen.inbox.provider, answer.reason)
     acceptor = Acceptor(attempt_id=call.attempt_id, kind=kind, answer=answer, context=context, recorder=Recorder.CALL)
     return (yield from record_warmup_started(terms, seen, acceptor))
 
@@ -115,62 +110,82 @@ def _open_attempt(terms: Terms, call: Call) -> Flow[Seen]:
     return seen
 
 
-def _ask(terms: Terms, inbox: Inbox) -> Flow[EnableAnswer]:
-    provider = terms.provider_for(inbox)
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How an attempt closes, and what its caller is told."""
+
+    outcome: str
+    #: JSON-ready.
+    detail: object
+    error: Exception
+
+
+def _gate(call: Call, seen: Seen) -> _Failure | None:
+    """The refusal, if the rules refuse or the call's key has its success already."""
+    if seen.keyed is not None:
+        return _already_done(call, seen.keyed)
+    try:
+        decide(seen.inbox.state, COMMANDS[call.kind], inbox_id=call.inbox_id)
+    except RetryRefused as refusal:
+        return _refused(refusal)
+    return None
+
+
+def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown | _Failure]:
+    try:
+        provider = terms.provider_for(inbox)
+    except Exception as error:  # noqa: BLE001 - the host's own callable: its error goes up to the host as it is
+        return _Failure("unavailable", {"reason": "no_provider"}, error)
     if provider.name != inbox.provider:
-        return Rejected(None, "another_provider_is_configured")
+        return _failure(inbox.provider, Rejected(None, "another_provider_is_configured"))
     answers = yield from provider.enable_warmup([mailbox_of(inbox)])
     answer: EnableAnswer = answers[inbox.id]
-    return answer
+    return answer if isinstance(answer, Enabled | AlreadyWarming | Unknown) else _failure(inbox.provider, answer)
 
 
-def _replay(terms: Terms, call: Call, seen: Seen, landed: Landed) -> Flow[Inbox]:
+def _refused(refusal: RetryRefused) -> _Failure:
+    return _Failure("refused", refusal.verdict.as_list(), refusal)
+
+
+def _already_done(call: Call, landed: Landed) -> _Failure:
     clause = Clause("idempotency_key", "unused", f"{landed.name} at version {landed.version}", held=False)
-    verdict = Verdict((clause,))
-    refusal = RetryRefused(call.inbox_id, f"{call.kind}_warmup", verdict)
-    return (yield from _fail(terms, call, seen, "refused", verdict.as_list(), refusal))
+    return _refused(RetryRefused(call.inbox_id, f"{call.kind}_warmup", Verdict((clause,))))
 
 
-def _fail_by_answer(terms: Terms, call: Call, seen: Seen, answer: EnableAnswer) -> Flow[Inbox]:
-    provider = seen.inbox.provider
+def _failure(provider: str, answer: Rejected | Throttled | Busy | Unavailable) -> _Failure:
     match answer:
         case Rejected(status, reason):
             error: ProviderError = ProviderRejected(provider, reason, status=status)
-            return (yield from _fail(terms, call, seen, "rejected", {"status": status, "reason": reason}, error))
+            return _Failure("rejected", {"status": status, "reason": reason}, error)
         case Throttled(after):
-            error = ProviderThrottled(provider, retry_after=after)
-            return (yield from _fail(terms, call, seen, "throttled", {"retry_after": after}, error))
+            return _Failure("throttled", {"retry_after": after}, ProviderThrottled(provider, retry_after=after))
         case Busy(after):
-            error = ProviderBusy(provider, retry_after=after)
-            return (yield from _fail(terms, call, seen, "busy", {"retry_after": after}, error))
+            return _Failure("busy", {"retry_after": after}, ProviderBusy(provider, retry_after=after))
         case Unavailable(reason, after):
             error = ProviderUnavailable(provider, reason, retry_after=after)
-            return (yield from _fail(terms, call, seen, "unavailable", {"reason": reason}, error))
-        case Unknown(reason):
-            # Not a closing: the attempt stays open until the truth is known.
-            raise ProviderOutcomeUnknown(provider, reason)
+            return _Failure("unavailable", {"reason": reason, "retry_after": after}, error)
         case _:
-            raise TypeError(answer)
+            assert_never(answer)
 
 
-def _fail(
-    terms: Terms, call: Call, seen: Seen, outcome: str, detail: object, error: InboxLifecycleError
-) -> Flow[Inbox]:
-    """Close the attempt and raise, unless the call's idempotency key has its success meanwhile."""
+def _fail(terms: Terms, call: Call, seen: Seen, failure: _Failure) -> Flow[Inbox]:
+    """Close the attempt and raise, unless the call's idempotency key has its success by now."""
     statement = CloseAttempt(
         inbox_id=call.inbox_id,
+        owner_id=seen.inbox.owner_id,
         attempt_id=call.attempt_id,
-        outcome=outcome,
+        outcome=failure.outcome,
         now=terms.clock(),
-        detail=detail,
+        detail=failure.detail,
+        event_version=None if seen.keyed is None else seen.keyed.version,
         idempotency_key=call.context.idempotency_key,
     )
     landed = seen.keyed
     try:
         landed = (yield from again(statement)).keyed or landed
-    except StoreError as failure:
+    except StoreError as late:
         # The answer is known; only its record is late, and `reconcile` will close it.
-        logger.warning("attempt %s stays open: %s", call.attempt_id, failure)
+        logger.warning("attempt %s stays open: %s", call.attempt_id, late)
     if landed is None:
-        raise error
+        raise failure.error
     return answer_by_key(seen.inbox, landed)

@@ -1,1 +1,1 @@
-"""Warmup providers: the port, and one adapter a file. Adapters are flows over httpx requests and never see the store."""
+"""Warmup providers: the port, and one adapter a file. Adapters are flows over httpx requests, and see no store."""

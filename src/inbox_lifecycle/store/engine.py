@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from inbox_lifecycle.errors import StoreMisconfigured
 
-#: Connections that an engine of ours keeps, and threads that an async facade of ours uses.
+#: Threads that an async facade of ours uses; engines of ours keep a small multiple of connections.
 POOL_SIZE = 8
 #: Seconds to wait for a connection to come about.
 CONNECT_TIMEOUT = 5
@@ -87,7 +87,7 @@ def _sqlite_engine(url: URL) -> Engine:
     arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
     if url.database in (None, "", ":memory:"):
         return create_engine(url, connect_args=arguments, poolclass=StaticPool)
-    return create_engine(url, connect_args=arguments, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+    return create_engine(url, connect_args=arguments, pool_size=4 * POOL_SIZE, max_overflow=4 * POOL_SIZE)
 
 
 def _postgresql_engine(url: URL) -> Engine:
@@ -104,7 +104,8 @@ def _postgresql_engine(url: URL) -> Engine:
         url,
         connect_args=missing if url.get_driver_name() == "psycopg" else {},
         isolation_level="AUTOCOMMIT",
-        pool_size=POOL_SIZE,
+        # Opened only as many as threads ask for at once; what overflows would be opened and closed at every call.
+        pool_size=4 * POOL_SIZE,
         max_overflow=4 * POOL_SIZE,
         pool_use_lifo=True,
         pool_reset_on_return=None,
@@ -115,11 +116,11 @@ def _postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def _set_up_connection(connection: sqlite3.Connection, record: object) -> None:
+def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
     # Python 3.12 and later know another transaction control, and 3.16 makes it the default; ours is the explicit one.
     legacy = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", None)
     if legacy is not None and getattr(connection, "autocommit", legacy) != legacy:
-        connection.autocommit = legacy
+        setattr(connection, "autocommit", legacy)  # noqa: B010 - Python 3.11 does not know the attribute
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("pragma journal_mode = wal")
@@ -131,7 +132,7 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("begin immediate")
 
 
-def _forgo_preparing_behind_pooler(connection: Any, record: object) -> None:
+def _forgo_preparing_behind_pooler(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("select pg_backend_pid()")
     (backend,) = cursor.fetchone()

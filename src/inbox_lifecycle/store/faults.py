@@ -86,7 +86,7 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
         return SchemaMismatch(None, HEAD)
     if "readonly" in message:
         return StoreMisconfigured("the SQLite file cannot be written: check its permissions and its folder's")
-    return StoreUnavailable(type(error).__name__)
+    return StoreUnavailable(getattr(error, "sqlite_errorname", type(error).__name__))
 
 
 def _sqlite_constraint(message: str) -> str:

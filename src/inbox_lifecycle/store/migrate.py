@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 
 from inbox_lifecycle.errors import HistoryKept, SchemaMismatch, StoreMisconfigured
-from inbox_lifecycle.store.engine import make_engine, prepare_sqlite
+from inbox_lifecycle.store.engine import make_engine
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend, backend_for
 from inbox_lifecycle.store.version import HEAD, VERSION_TABLE, works_on
@@ -63,7 +63,8 @@ def found_revision(connection: Connection, backend: Backend) -> str | None:
     exists = connection.dialect.has_table(connection, VERSION_TABLE, schema=backend.schema)
     if not exists:
         return None
-    revision = connection.execute(text(f"select version_num from {backend.prefix}{VERSION_TABLE}")).scalar()
+    version = f"select version_num from {backend.prefix}{VERSION_TABLE}"  # noqa: S608 - our own names
+    revision = connection.execute(text(version)).scalar()
     return None if revision is None else str(revision)
 
 
@@ -95,8 +96,6 @@ def _migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tup
     ours = not isinstance(database, Engine)
     engine = database if isinstance(database, Engine) else make_engine(database)
     backend = backend_for(engine.dialect, schema)
-    if backend.is_sqlite and isinstance(database, Engine):
-        engine = _own_engine_for(database)
     try:
         with engine.connect() as connection:
             if not backend.is_sqlite:
@@ -112,14 +111,12 @@ def _migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tup
             engine.dispose()
 
 
-def _own_engine_for(engine: Engine) -> Engine:
-    return prepare_sqlite(engine)
-
-
 def _make_schema(connection: Connection, backend: Backend) -> None:
     if backend.schema is None:
         return
-    connection.execute(text("select pg_advisory_xact_lock(:one, :two)"), dict(zip(("one", "two"), _UPGRADE_LOCK)))
+    connection.execute(
+        text("select pg_advisory_xact_lock(:one, :two)"), {"one": _UPGRADE_LOCK[0], "two": _UPGRADE_LOCK[1]}
+    )
     if not connection.dialect.has_schema(connection, backend.schema):
         connection.exec_driver_sql(f"create schema {backend.prefix[:-1]}")
 
@@ -127,7 +124,8 @@ def _make_schema(connection: Connection, backend: Backend) -> None:
 def _refuse_losing_history(connection: Connection, backend: Backend) -> None:
     if not connection.dialect.has_table(connection, "inbox_events", schema=backend.schema):
         return
-    events = connection.execute(text(f"select count(*) from {backend.prefix}inbox_events")).scalar_one()
+    count = f"select count(*) from {backend.prefix}inbox_events"  # noqa: S608 - our own names
+    events = connection.execute(text(count)).scalar_one()
     if events:
         raise HistoryKept(events)
 

@@ -46,6 +46,7 @@ set outcome = :outcome, closed_at = cast(:now as {time}), detail = cast(:detail 
     to_disable = (:accepted = 1 and exists (
         select 1 from {s}inboxes i where i.id = cast(:inbox_id as {id}) and i.status = 'banned'))
 where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id}) and outcome is null
+  and (owner_id = cast(:owner_id as text) or owner_id is null)
 """
 
 # The number of attempts closed, and the key's event.
@@ -105,22 +106,30 @@ where i.id = cast(:inbox_id as {id}) and i.owner_id = cast(:owner_id as text) an
 """
 HISTORY_BOUND_AS_OPERATOR = "select i.version from {s}inboxes i where i.id = cast(:inbox_id as {id})"
 
-HISTORY = f"""
+_OWNED = "i.owner_id = cast(:owner_id as text) and i.erased_at is null and "
+
+_HISTORY = f"""
 select {EVENT_COLUMNS}
-from {{s}}inbox_events e
-where e.inbox_id = cast(:inbox_id as {{id}}) and e.version > cast(:after as integer)
+from {{s}}inbox_events e join {{s}}inboxes i on i.id = e.inbox_id
+where {{owner}}e.inbox_id = cast(:inbox_id as {{id}}) and e.version > cast(:after as integer)
   and e.version <= cast(:bound as integer)
 order by e.version
 limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
 
-ATTEMPTS = f"""
+HISTORY_AS_OWNER = _HISTORY.replace("{owner}", _OWNED)
+HISTORY_AS_OPERATOR = _HISTORY.replace("{owner}", "")
+
+_ATTEMPTS = f"""
 select {ATTEMPT_COLUMNS}
-from {{s}}inbox_attempts a
-where a.inbox_id = cast(:inbox_id as {{id}}) and a.id > cast(:after as {{id}})
+from {{s}}inbox_attempts a join {{s}}inboxes i on i.id = a.inbox_id
+where {{owner}}a.inbox_id = cast(:inbox_id as {{id}}) and a.id > cast(:after as {{id}})
 order by a.id
 limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
+
+ATTEMPTS_AS_OWNER = _ATTEMPTS.replace("{owner}", _OWNED)
+ATTEMPTS_AS_OPERATOR = _ATTEMPTS.replace("{owner}", "")
 
 REVISION = "select version_num from {s}inbox_lifecycle_alembic_version"
 

@@ -6,6 +6,8 @@ Every constraint has a name, because conflicts are recognised by it.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -60,7 +62,7 @@ def _id() -> TypeEngine[str]:
     return Uuid(as_uuid=False).with_variant(Text(), "sqlite")
 
 
-def _time() -> TypeEngine[object]:
+def _time() -> TypeEngine[datetime]:
     # SQLite keeps times as the text that entries hold, which sorts as time does.
     return DateTime(timezone=True).with_variant(Text(), "sqlite")
 

@@ -45,13 +45,12 @@ where i.id = :inbox_id and i.version = :seen_version and i.status = :from_status
   and i.warmup_status = :from_warmup_status and i.owner_id is :owner_id
 """
 
-INSERT_MOVE = _INSERT_EVENT
-INSERT_WARMUP = (
-    _INSERT_EVENT
-    + """  and exists (
+_FENCE = """  and exists (
       select 1 from inbox_attempts a where a.inbox_id = i.id and a.id = :attempt_id and a.outcome is null)
 """
-)
+
+INSERT_MOVE = _INSERT_EVENT
+INSERT_WARMUP = _INSERT_EVENT + _FENCE
 
 CLOSE_MOVED = """
 update inbox_attempts set outcome = 'moved', closed_at = :now, event_version = :seen_version + 1

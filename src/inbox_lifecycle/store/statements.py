@@ -220,6 +220,8 @@ class CloseAttempt:
     name: ClassVar[str] = "close_attempt"
     writes: ClassVar[bool] = True
     inbox_id: InboxId
+    #: The inbox's owner when the attempt was opened.
+    owner_id: str | None
     attempt_id: AttemptId
     outcome: str
     now: datetime
@@ -234,6 +236,7 @@ class CloseAttempt:
         """Whether it was open, and the key's event as the same statement saw it."""
         values = {
             "inbox_id": self.inbox_id,
+            "owner_id": self.owner_id,
             "attempt_id": self.attempt_id,
             "outcome": self.outcome,
             "now": session.backend.time(self.now),
@@ -248,7 +251,7 @@ class CloseAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindInboxes:
-    """A page of inboxes, newest first; every condition may be left out but the owner's, which only operators leave out."""
+    """A page of inboxes, newest first; only operators leave the owner out."""
 
     name: ClassVar[str] = "find_inboxes"
     writes: ClassVar[bool] = False
@@ -312,14 +315,22 @@ class HistoryPage:
     name: ClassVar[str] = "history_page"
     writes: ClassVar[bool] = False
     inbox_id: InboxId
+    owner_id: str | None
     after: int
     bound: int
     limit: int
 
     def run(self, session: Session) -> tuple[RecordedEvent, ...]:
         """The events."""
-        values = {"inbox_id": self.inbox_id, "after": self.after, "bound": self.bound, "limit": self.limit}
-        return tuple(read_event(row) for row in session.all(reads.HISTORY, values))
+        values = {
+            "inbox_id": self.inbox_id,
+            "owner_id": self.owner_id,
+            "after": self.after,
+            "bound": self.bound,
+            "limit": self.limit,
+        }
+        template = reads.HISTORY_AS_OPERATOR if self.owner_id is None else reads.HISTORY_AS_OWNER
+        return tuple(read_event(row) for row in session.all(template, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,13 +340,15 @@ class AttemptsPage:
     name: ClassVar[str] = "attempts_page"
     writes: ClassVar[bool] = False
     inbox_id: InboxId
+    owner_id: str | None
     after: str
     limit: int
 
     def run(self, session: Session) -> tuple[Attempt, ...]:
         """The attempts."""
-        values = {"inbox_id": self.inbox_id, "after": self.after, "limit": self.limit}
-        return tuple(read_attempt(row) for row in session.all(reads.ATTEMPTS, values))
+        values = {"inbox_id": self.inbox_id, "owner_id": self.owner_id, "after": self.after, "limit": self.limit}
+        template = reads.ATTEMPTS_AS_OPERATOR if self.owner_id is None else reads.ATTEMPTS_AS_OWNER
+        return tuple(read_attempt(row) for row in session.all(template, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
