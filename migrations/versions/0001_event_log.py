@@ -210,7 +210,7 @@ def downgrade(schema: str | None = None) -> None:
     """Drop everything; refused while there are events, unless told to drop the history."""
     prefix = _prefix(schema) if schema else ""
     count = f"select count(*) from {prefix}inbox_events"  # noqa: S608 - the prefix is the quoted schema
-    events = op.get_bind().exec_driver_sql(count).scalar_one()
+    events = op.get_bind().exec_driver_sql(count, execution_options={"no_parameters": True}).scalar_one()
     if events and not _told_to_drop_history():
         message = f"{events} events would be lost for good: export them, then say -x drop_history=yes"
         raise RuntimeError(message)
@@ -445,9 +445,10 @@ def _told_to_drop_history() -> bool:
 
 
 def _prefix(schema: str) -> str:
-    return op.get_bind().dialect.identifier_preparer.quote_schema(schema) + "."
+    # Not by the dialect, which doubles percent signs as if every statement had parameters.
+    return '"' + schema.replace('"', '""') + '".'
 
 
 def _run(sql: str) -> None:
     # Without parameters the driver takes the text as it is: percent signs, colons, several statements.
-    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(sql)
+    op.get_bind().exec_driver_sql(sql, execution_options={"no_parameters": True})

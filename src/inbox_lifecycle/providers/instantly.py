@@ -12,15 +12,17 @@ An account that is paused may be about to warm, as long as a job is running. See
 two must be asked.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from inbox_lifecycle.domain import InboxId, WarmupState
+from inbox_lifecycle.errors import InvalidInput
 from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.providers.http import Failure, exchange, read_json, refusal, retry_after, user_agent
 from inbox_lifecycle.providers.instantly_bodies import (
@@ -53,6 +55,9 @@ from inbox_lifecycle.providers.port import (
 
 T = TypeVar("T")
 
+#: Where the service answers.
+API: Final = "https://api.instantly.ai"
+
 #: Addresses that one request may name.
 BATCH: Final = 100
 
@@ -70,7 +75,7 @@ class Instantly:
     """The warmup provider Instantly."""
 
     api_key: str = field(repr=False)
-    base_url: str = "https://api.instantly.ai"
+    base_url: str = API
     #: A sub-workspace to act in, with an admin's key.
     workspace: str | None = None
     #: Seconds for each exchange.
@@ -84,6 +89,18 @@ class Instantly:
             raise ValueError("workspace is empty or holds spaces, line ends or non-ASCII characters: copy it again")
         if not self.base_url.startswith(("https://", "http://")):
             raise ValueError("base_url needs its scheme: https://api.instantly.ai")
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The adapter with the key in `INSTANTLY_API_KEY`, at the address in `INSTANTLY_BASE_URL` if that is set.
+
+        Raises:
+            InvalidInput: there is no key.
+        """
+        key = os.environ.get("INSTANTLY_API_KEY", "")
+        if not key:
+            raise InvalidInput("there is no key for Instantly: set INSTANTLY_API_KEY")
+        return cls(api_key=key, base_url=os.environ.get("INSTANTLY_BASE_URL") or API)
 
     @property
     def name(self) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.engine import URL
 
 from inbox_lifecycle.errors import HistoryKept, SchemaMismatch, StoreMisconfigured
@@ -64,7 +65,7 @@ def found_revision(connection: Connection, backend: Backend) -> str | None:
     if not exists:
         return None
     version = f"select version_num from {backend.prefix}{VERSION_TABLE}"  # noqa: S608 - our own names
-    revision = connection.execute(text(version)).scalar()
+    revision = _plain(connection, version).scalar()
     return None if revision is None else str(revision)
 
 
@@ -118,16 +119,21 @@ def _make_schema(connection: Connection, backend: Backend) -> None:
         text("select pg_advisory_xact_lock(:one, :two)"), {"one": _UPGRADE_LOCK[0], "two": _UPGRADE_LOCK[1]}
     )
     if not connection.dialect.has_schema(connection, backend.schema):
-        connection.exec_driver_sql(f"create schema {backend.prefix[:-1]}")
+        _plain(connection, f"create schema {backend.prefix[:-1]}")
 
 
 def _refuse_losing_history(connection: Connection, backend: Backend) -> None:
     if not connection.dialect.has_table(connection, "inbox_events", schema=backend.schema):
         return
     count = f"select count(*) from {backend.prefix}inbox_events"  # noqa: S608 - our own names
-    events = connection.execute(text(count)).scalar_one()
+    events = _plain(connection, count).scalar_one()
     if events:
         raise HistoryKept(events)
+
+
+def _plain(connection: Connection, sql: str) -> CursorResult[Any]:
+    # Without parameters the driver takes the text as it is: a schema's name may hold percent signs and colons.
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
 def _config(connection: Connection, backend: Backend) -> Config:

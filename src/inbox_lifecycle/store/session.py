@@ -65,7 +65,8 @@ class Backend:
         """The quoted schema and its dot, or nothing."""
         if self.schema is None:
             return ""
-        return self.dialect.identifier_preparer.quote_schema(self.schema) + "."
+        # Not by the dialect, which doubles percent signs as if every statement had parameters.
+        return '"' + self.schema.replace('"', '""') + '".'
 
     def compiled(self, template: str) -> _Compiled:
         """The template in the driver's own words."""

@@ -1,0 +1,120 @@
+"""Exit codes: one for each answer there can be, each with its cure. The only place where they are assigned.
+
+    0, 1, 2   done, damage found, wrong usage
+    1x        the call is wrong, or not possible as things stand: nothing moved
+    2x        the provider did not enable the warmup: nothing moved
+    30        the provider did and our write failed
+    4x        the database could not be asked: nothing was sent
+    50        the history cannot be read as it stands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from inbox_lifecycle import errors
+
+
+class Exit(IntEnum):
+    """What the command ends with."""
+
+    DONE = 0
+    DAMAGE_FOUND = 1
+    USAGE = 2
+    MALFORMED = 10
+    KEY_REUSED = 11
+    NOT_FOUND = 12
+    REFUSED = 13
+    EXISTS = 14
+    CONFLICT = 15
+    PROVIDER_REJECTED = 20
+    PROVIDER_THROTTLED = 21
+    PROVIDER_BUSY = 22
+    PROVIDER_UNAVAILABLE = 23
+    PROVIDER_UNKNOWN = 24
+    NOT_RECORDED = 30
+    STORE_UNAVAILABLE = 40
+    SCHEMA_MISMATCH = 41
+    STORE_MISCONFIGURED = 42
+    HISTORY_UNREADABLE = 50
+    BUG = 70
+    INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
+    TERMINATED = 143
+
+
+#: What each code says, for `--help`.
+MEANINGS: Final[Mapping[Exit, str]] = {
+    Exit.DONE: "done",
+    Exit.DAMAGE_FOUND: "verify found damage, or the demo did not come out as promised",
+    Exit.USAGE: "wrong usage: unknown command or option, missing argument, missing setting",
+    Exit.MALFORMED: "malformed input: an id, an address, a text, a word",
+    Exit.KEY_REUSED: "the idempotency key stands for another operation",
+    Exit.NOT_FOUND: "no such inbox for this caller",
+    Exit.REFUSED: "the rules refuse it, or another call won the race",
+    Exit.EXISTS: "an inbox with this address exists already",
+    Exit.CONFLICT: "the inbox is not at the expected version",
+    Exit.PROVIDER_REJECTED: "the provider said no",
+    Exit.PROVIDER_THROTTLED: "the provider's rate limit is reached",
+    Exit.PROVIDER_BUSY: "the provider runs another warmup job",
+    Exit.PROVIDER_UNAVAILABLE: "the provider was not reached, or cannot serve",
+    Exit.PROVIDER_UNKNOWN: "the provider gave no usable answer; the outcome is unknown",
+    Exit.NOT_RECORDED: "the provider accepted, and our write failed",
+    Exit.STORE_UNAVAILABLE: "the database did not answer; nothing was sent",
+    Exit.SCHEMA_MISMATCH: "the database's schema is missing, older or newer",
+    Exit.STORE_MISCONFIGURED: "the database, its role or its driver is not set up",
+    Exit.HISTORY_UNREADABLE: "the history cannot be read as it stands",
+    Exit.BUG: "a bug in this program",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C",
+    Exit.OUTPUT_CLOSED: "nobody reads the output any more",
+    Exit.TERMINATED: "terminated by SIGTERM",
+}
+
+#: The code of each error; one that is not named has its nearest parent's.
+CODES: Final[Mapping[type[Exception], Exit]] = {
+    errors.InvalidInput: Exit.MALFORMED,
+    errors.IdempotencyKeyReused: Exit.KEY_REUSED,
+    errors.InboxNotFound: Exit.NOT_FOUND,
+    errors.TransitionRefused: Exit.REFUSED,
+    errors.InboxExists: Exit.EXISTS,
+    errors.ConcurrencyConflict: Exit.CONFLICT,
+    errors.ProviderRejected: Exit.PROVIDER_REJECTED,
+    errors.ProviderThrottled: Exit.PROVIDER_THROTTLED,
+    errors.ProviderBusy: Exit.PROVIDER_BUSY,
+    errors.ProviderUnavailable: Exit.PROVIDER_UNAVAILABLE,
+    errors.ProviderOutcomeUnknown: Exit.PROVIDER_UNKNOWN,
+    errors.WarmupNotRecorded: Exit.NOT_RECORDED,
+    errors.StoreUnavailable: Exit.STORE_UNAVAILABLE,
+    errors.StoreContended: Exit.STORE_UNAVAILABLE,
+    errors.SchemaMismatch: Exit.SCHEMA_MISMATCH,
+    errors.StoreError: Exit.STORE_MISCONFIGURED,
+    errors.HistoryError: Exit.HISTORY_UNREADABLE,
+    # Nothing on the command line runs inside a host's transaction.
+    errors.StepRefused: Exit.BUG,
+}
+
+#: What to do, where the error's own message does not say it.
+CURES: Final[Mapping[Exit, str]] = {
+    Exit.NOT_FOUND: "check the id and whose inbox it is",
+    Exit.REFUSED: "read its state with `inbox-lifecycle show`",
+    Exit.PROVIDER_REJECTED: "mend what it names, then retry",
+    Exit.PROVIDER_THROTTLED: "retry after a short backoff",
+    Exit.PROVIDER_BUSY: "retry after a short backoff",
+    Exit.PROVIDER_UNAVAILABLE: "retry after a short backoff",
+    Exit.PROVIDER_UNKNOWN: "retry after a short backoff, or let `inbox-lifecycle reconcile` ask for the truth",
+    Exit.NOT_RECORDED: "retry at once, the second enable is a no-op",
+}
+
+
+def exit_for(error: BaseException) -> Exit:
+    """The code of an error; a bug's where it is none of ours."""
+    return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), Exit.BUG)
+
+
+def message_for(error: errors.InboxLifecycleError) -> str:
+    """The error and its cure, on one line."""
+    cure = CURES.get(exit_for(error))
+    said = " ".join(str(error).split())
+    return f"{said}: {cure}" if cure else said

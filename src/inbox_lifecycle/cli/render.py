@@ -1,0 +1,143 @@
+"""Results as text: JSON for programs, tables for people. Results only; what went wrong is said by `app`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from inbox_lifecycle.cli.options import Format, Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from inbox_lifecycle.domain import Inbox
+    from inbox_lifecycle.records import Attempt, RecordedEvent
+
+Record = dict[str, Any]
+
+#: Columns where there is no terminal that says how many it has.
+_WIDTH = 160
+
+INBOX_COLUMNS = ("id", "email_address", "owner_id", "status", "warmup_status", "version", "updated_at")
+EVENT_COLUMNS = ("version", "recorded_at", "name", "from", "to", "actor", "reason", "hash")
+ATTEMPT_COLUMNS = ("opened_at", "kind", "seen_version", "outcome", "event_version", "actor", "detail", "id")
+
+
+def as_json(output: Output) -> bool:
+    """Whether the result is to be JSON: as told, or wherever no person is looking."""
+    if output.format is None:
+        return not sys.stdout.isatty()
+    return output.format is Format.JSON
+
+
+def show_one(output: Output, record: Record, *, under: str | None = None) -> None:
+    """A record: as JSON, one document, or its fields line by line."""
+    if as_json(output):
+        print_json({under: record} if under else record)
+    else:
+        print_fields(record)
+
+
+def show_many(output: Output, records: Iterable[Record], columns: Sequence[str]) -> None:
+    """A stream: as JSON one record a line, as they come; or a table."""
+    if not as_json(output):
+        print_table(list(records), columns)
+        return
+    for record in records:
+        print_json(record)
+
+
+def print_json(document: object) -> None:
+    """One document on one line."""
+    print(json.dumps(document))
+
+
+def print_fields(record: Record) -> None:
+    """A field a line."""
+    width = max(map(len, record))
+    for name, value in record.items():
+        print(f"{name.replace('_', ' '):<{width}}  {plain(value)}")
+
+
+def print_table(records: Sequence[Record], columns: Sequence[str], *, console: Console | None = None) -> None:
+    """A table of some fields."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for record in records:
+        table.add_row(*(Text(plain(record.get(column))) for column in columns))
+    (console or make_console()).print(table)
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console with colours on a terminal only, and with room for ids where there is none."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def plain(value: object) -> str:
+    """A value on one line, with nothing in it that a terminal would obey."""
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping | list | tuple):
+        value = json.dumps(value)
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value))
+
+
+def inbox_record(inbox: Inbox) -> Record:
+    """The row's fields."""
+    return {field.name: _value(getattr(inbox, field.name)) for field in fields(inbox)}
+
+
+def event_record(event: RecordedEvent) -> Record:
+    """An event with all that stands beside it; `entry` is what `hash` was taken of."""
+    import msgspec
+
+    return {
+        "inbox_id": event.inbox_id,
+        "version": event.version,
+        "event_id": event.event_id,
+        "name": event.name,
+        "schema": event.schema,
+        "payload": msgspec.to_builtins(event.event),
+        "from": None if event.left is None else str(event.left),
+        "to": str(event.reached),
+        "recorded_at": _value(event.recorded_at),
+        **_context(event.context),
+        "hash": event.hash.hex(),
+        "previous_hash": _value(event.previous_hash),
+        "entry": event.entry.decode(),
+    }
+
+
+def attempt_record(attempt: Attempt) -> Record:
+    """An attempt and how it ended; `outcome` is null while it is open."""
+    known = {
+        field.name: _value(getattr(attempt, field.name))
+        for field in fields(attempt)
+        if field.name not in ("seen", "context")
+    }
+    return {**known, "seen": str(attempt.seen), **_context(attempt.context)}
+
+
+def _context(context: Any) -> Record:
+    return {field.name: getattr(context, field.name) for field in fields(context)}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        from inbox_lifecycle.canonical import time_text
+
+        return time_text(value)
+    return value.hex() if isinstance(value, bytes) else value
