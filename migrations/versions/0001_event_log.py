@@ -44,8 +44,9 @@ alter table {s}inbox_events add constraint inbox_events_hash_of_entry
     check (hash = sha256('\\x00'::bytea || entry));
 """
 
+# No search path: a role that may create operators anywhere could give the guards an equality of its own.
 POSTGRESQL_GUARDS = """
-create function {s}inboxes_stepped() returns trigger language plpgsql as $$
+create function {s}inboxes_stepped() returns trigger language plpgsql set search_path = '' as $$
 begin
     if new.id <> old.id or new.version <> old.version + 1 then
         raise exception 'inbox %: version % cannot follow version %', old.id, new.version, old.version
@@ -56,9 +57,10 @@ end $$;
 create trigger inboxes_stepped before update of id, version, status, warmup_status, head_hash on {s}inboxes
     for each row execute function {s}inboxes_stepped();
 
-create function {s}inboxes_fixed() returns trigger language plpgsql as $$
+create function {s}inboxes_fixed() returns trigger language plpgsql set search_path = '' as $$
 begin
-    if old.erased_at is null and new.erased_at is not null and exists (
+    if old.erased_at is null and new.erased_at is not null
+      and (new.provider, new.created_at) is not distinct from (old.provider, old.created_at) and exists (
         select from {s}inbox_events e
         where e.inbox_id = new.id and e.version = new.version and e.name = 'inbox.erased'
     ) then
@@ -70,7 +72,7 @@ end $$;
 create trigger inboxes_fixed after update of {fixed} on {s}inboxes
     for each row execute function {s}inboxes_fixed();
 
-create function {s}inbox_events_head() returns trigger language plpgsql as $$
+create function {s}inbox_events_head() returns trigger language plpgsql set search_path = '' as $$
 begin
     if not exists (
         select from {s}inboxes i
@@ -93,7 +95,7 @@ end $$;
 create trigger inbox_events_head after insert on {s}inbox_events
     for each row execute function {s}inbox_events_head();
 
-create function {s}inbox_events_frozen() returns trigger language plpgsql as $$
+create function {s}inbox_events_frozen() returns trigger language plpgsql set search_path = '' as $$
 begin
     if tg_op = 'UPDATE' then
         if ({new_kept}) is not distinct from ({old_kept}) and ({new_erasable}) is null and exists (
@@ -180,7 +182,8 @@ when new.id <> old.id or new.version <> old.version + 1 or not exists (
 begin select raise(abort, 'inboxes_stepped'); end;
 
 create trigger inboxes_fixed before update of {fixed} on inboxes
-when not (old.erased_at is null and new.erased_at is not null and exists (
+when not (old.erased_at is null and new.erased_at is not null
+  and new.provider = old.provider and new.created_at = old.created_at and exists (
     select 1 from inbox_events e
     where e.inbox_id = new.id and e.version = new.version and e.name = 'inbox.erased'
 ))

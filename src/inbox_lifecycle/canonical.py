@@ -34,8 +34,10 @@ def check_text(name: str, text: str) -> str:
     """The text itself, if every database can keep it.
 
     Raises:
-        MalformedText: it holds NUL or a lone surrogate.
+        MalformedText: it is not text, or holds NUL or a lone surrogate.
     """
+    if not isinstance(text, str):
+        raise MalformedText(name, "it is not text")
     if "\x00" in text:
         raise MalformedText(name, "it holds a NUL character")
     try:

@@ -277,16 +277,32 @@ def test_malformed_id_is_told_before_anything_is_looked_up(nowhere: AnyFace, met
 
 
 @pytest.mark.parametrize("method", ["retry_warmup", "start_warmup", "get", "history", "attempts"])
-@pytest.mark.parametrize("wrong", ["", None, 7, *UNKEEPABLE], ids=repr)
-def test_malformed_owner_is_told_before_anything_is_looked_up(nowhere: AnyFace, method: str, wrong: Any) -> None:
+def test_malformed_owner_is_told_before_anything_is_looked_up(nowhere: AnyFace, method: str) -> None:
     """No owner's id can be empty, another thing than text, or a text that cannot be kept."""
+    for wrong in ("", 7, b"owner", *UNKEEPABLE):
+        with pytest.raises(InvalidInput, match="owner_id"):
+            getattr(nowhere, method)(UNKNOWN_ID, owner_id=wrong)
+
+
+@pytest.mark.parametrize("method", ["retry_warmup", "start_warmup", "get", "history", "attempts"])
+def test_owner_of_none_never_works_across_owners(face: AnyFace, database: TestDatabase, method: str) -> None:
+    """A host that has lost its user's id must not become an operator by it."""
+    inbox = born(face)
+    with nothing_moves(database), pytest.raises(InvalidInput, match="owner_id"):
+        getattr(face, method)(inbox.id, owner_id=None)
+    assert database.count("inbox_attempts") == 0
+
+
+def test_search_for_an_owner_of_none_finds_nobodys_inboxes(face: AnyFace) -> None:
+    """Leaving the owner out is for operators alone."""
+    born(face)
     with pytest.raises(InvalidInput, match="owner_id"):
-        getattr(nowhere, method)(UNKNOWN_ID, owner_id=wrong)
+        face.find(owner_id=None)
 
 
-@pytest.mark.parametrize("wrong", ["", "k" * 256, *UNKEEPABLE], ids=["empty", "256 long", "NUL", "high", "low"])
-def test_malformed_key_is_told_before_anything_is_looked_up(nowhere: AnyFace, wrong: str) -> None:
-    """A key has 1 to 255 characters that every database can keep."""
+@pytest.mark.parametrize("wrong", ["", "k" * 256, 7, *UNKEEPABLE], ids=["empty", "long", "number", "NUL", "hi", "lo"])
+def test_malformed_key_is_told_before_anything_is_looked_up(nowhere: AnyFace, wrong: Any) -> None:
+    """A key is a text of 1 to 255 characters that every database can keep."""
     with pytest.raises(MalformedText, match="idempotency_key"):
         nowhere.retry_warmup(UNKNOWN_ID, owner_id=OWNER, idempotency_key=wrong)
 

@@ -29,7 +29,7 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | InboxLifecycleError]:
         except InboxLifecycleError as error:
             return error
 
-    with ThreadPoolExecutor(len(calls)) as threads:
+    with ThreadPoolExecutor(len(calls), thread_name_prefix="racer") as threads:
         started = [threads.submit(run, call) for call in calls]
         return [future.result(PATIENCE) for future in started]
 

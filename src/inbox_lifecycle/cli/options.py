@@ -6,14 +6,13 @@ Nothing here imports the library's engines: `--help` must be quick.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
-
-F = TypeVar("F", bound=Callable[..., object])
 
 DEFAULT_DATABASE = "sqlite:///inboxes.db"
 DEFAULT_PROVIDER_URL = "https://api.instantly.ai"
@@ -28,6 +27,13 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class WrongUsage(Exception):
+    """The options do not fit together, or a setting is missing; the text says the cure."""
+
+    #: The command, as it is typed.
+    command = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ class Which:
     def wanted(self) -> str | None:
         """The id, if one was given."""
         if self.inbox is not None and self.id is not None:
-            raise typer.BadParameter("give the inbox's id once: as ID or as --id ID")
+            raise WrongUsage("give the inbox's id once: as ID or as --id ID")
         return self.id if self.inbox is None else self.inbox
 
     @property
@@ -82,7 +88,7 @@ class Which:
         """The id."""
         wanted = self.wanted
         if wanted is None:
-            raise typer.BadParameter("say which inbox: --id ID")
+            raise WrongUsage("say which inbox: --id ID")
         return wanted
 
 
@@ -119,9 +125,9 @@ class Caller:
     def check(self) -> None:
         """Exactly one view."""
         if (self.owner is None) == (self.as_operator is None):
-            raise typer.BadParameter("say in whose name: --owner OWNER, or --as-operator NAME")
+            raise WrongUsage("say in whose name: --owner OWNER, or --as-operator NAME")
         if self.as_operator is not None and self.actor is not None:
-            raise typer.BadParameter("--as-operator NAME is on record as the actor: leave out --actor")
+            raise WrongUsage("--as-operator NAME is on record as the actor: leave out --actor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,28 +174,32 @@ class Output:
     ] = None
 
 
-def command(app: typer.Typer, name: str) -> Callable[[F], F]:
-    """Make a function a command; its docstring is the help, each of its groups becomes its options."""
-
-    def add(function: F) -> F:
-        app.command(name)(_flattened(function))
-        return function
-
-    return add
+def help_text(doc: str | None) -> str:
+    """A docstring as help: its lines joined, for a terminal has its own width; indented ones (examples) stay."""
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(doc or ""))
 
 
-def _flattened(function: Callable[..., object]) -> Callable[..., object]:
-    """The function with its groups' fields for parameters, which is how Typer reads it."""
+def flattened(function: Callable[..., object], path: str) -> Callable[..., object]:
+    """The function with its groups' fields for parameters, which is how Typer reads it.
+
+    Args:
+        function: a command; its docstring is the help.
+        path: the command as it is typed.
+    """
     hints = get_type_hints(function, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
 
     def call(**values: object) -> object:
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        return function(**values)
+        try:
+            return function(**values)
+        except WrongUsage as wrong:
+            wrong.command = path
+            raise
 
     parameters = _parameters(function, hints, groups)
-    call.__doc__ = inspect.cleandoc(function.__doc__ or "")
+    call.__doc__ = help_text(function.__doc__)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     setattr(call, "__signature__", inspect.Signature(parameters))  # noqa: B010 - functions do not declare it
     return call

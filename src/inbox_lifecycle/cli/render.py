@@ -14,13 +14,18 @@ from inbox_lifecycle.cli.options import Format, Output
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbox_lifecycle.domain import Inbox
+    from inbox_lifecycle.domain import Inbox, Pair
     from inbox_lifecycle.records import Attempt, RecordedEvent
 
 Record = dict[str, Any]
 
 #: Columns where there is no terminal that says how many it has.
 _WIDTH = 160
+
+_PAIR = ("status", "warmup_status")
+#: What a table shows of a hash and of a time; JSON has all of it.
+_SHORT_HASH = 16
+_TO_THE_SECOND = 19
 
 INBOX_COLUMNS = ("id", "email_address", "owner_id", "status", "warmup_status", "version", "updated_at")
 EVENT_COLUMNS = ("version", "recorded_at", "name", "from", "to", "actor", "reason", "hash")
@@ -73,7 +78,7 @@ def print_table(records: Sequence[Record], columns: Sequence[str], *, console: C
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for record in records:
-        table.add_row(*(Text(plain(record.get(column))) for column in columns))
+        table.add_row(*(Text(_cell(column, record.get(column))) for column in columns))
     (console or make_console()).print(table)
 
 
@@ -90,7 +95,9 @@ def plain(value: object) -> str:
     """A value on one line, with nothing in it that a terminal would obey."""
     if value is None:
         return "-"
-    if isinstance(value, Mapping | list | tuple):
+    if isinstance(value, Mapping) and tuple(value) == _PAIR:
+        value = " / ".join(value.values())
+    elif isinstance(value, Mapping | list | tuple):
         value = json.dumps(value)
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value))
 
@@ -111,8 +118,8 @@ def event_record(event: RecordedEvent) -> Record:
         "name": event.name,
         "schema": event.schema,
         "payload": msgspec.to_builtins(event.event),
-        "from": None if event.left is None else str(event.left),
-        "to": str(event.reached),
+        "from": _pair(event.left),
+        "to": _pair(event.reached),
         "recorded_at": _value(event.recorded_at),
         **_context(event.context),
         "hash": event.hash.hex(),
@@ -128,7 +135,18 @@ def attempt_record(attempt: Attempt) -> Record:
         for field in fields(attempt)
         if field.name not in ("seen", "context")
     }
-    return {**known, "seen": str(attempt.seen), **_context(attempt.context)}
+    return {**known, "seen": _pair(attempt.seen), **_context(attempt.context)}
+
+
+def _pair(pair: Pair | None) -> Record | None:
+    return None if pair is None else dict(zip(_PAIR, (pair.status, pair.warmup_status), strict=True))
+
+
+def _cell(column: str, value: object) -> str:
+    text = plain(value)
+    if column == "hash":
+        return text[:_SHORT_HASH]
+    return text[:_TO_THE_SECOND].replace("T", " ") if column.endswith("_at") and value else text
 
 
 def _context(context: Any) -> Record:

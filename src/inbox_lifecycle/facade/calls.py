@@ -242,9 +242,9 @@ def read_key(key: str) -> str:
     Raises:
         MalformedText: it is empty, too long, or cannot be kept.
     """
-    if not key or len(key) > LONGEST_KEY:
+    if not 1 <= len(check_text("idempotency_key", key)) <= LONGEST_KEY:
         raise MalformedText("idempotency_key", f"it has 1 to {LONGEST_KEY} characters")
-    return check_text("idempotency_key", key)
+    return key
 
 
 def read_mark(after: str) -> str:

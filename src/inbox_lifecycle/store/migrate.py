@@ -104,12 +104,15 @@ def _migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tup
             with connection.begin():
                 yield connection, backend
     except Exception as error:
-        if is_driver_error(error, backend):
-            raise explain(error, backend) from error
-        raise
+        if not is_driver_error(error, backend):
+            raise
+        failure = explain(error, backend)
+    else:
+        return
     finally:
         if ours:
             engine.dispose()
+    raise failure
 
 
 def _make_schema(connection: Connection, backend: Backend) -> None:

@@ -1,0 +1,146 @@
+"""The lifecycle of sending inboxes: warm them up, retry safely, and prove what happened.
+
+Results go to standard output, as a table on a terminal and as JSON elsewhere (--format). What goes wrong is one line
+on standard error, and the exit code says which answer it was.
+
+Examples:
+  inbox-lifecycle demo
+  inbox-lifecycle db upgrade
+  inbox-lifecycle register ana@mail.example.com --owner acme
+  inbox-lifecycle retry-warmup --id ID --owner acme
+  inbox-lifecycle history ID --as-operator olga
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from inbox_lifecycle import __version__
+from inbox_lifecycle.cli.commands import add_commands
+from inbox_lifecycle.cli.exits import MEANINGS, Exit, exit_for, message_for
+from inbox_lifecycle.cli.options import WrongUsage, help_text
+from inbox_lifecycle.errors import InboxLifecycleError
+
+NAME = "inbox-lifecycle"
+
+_EXIT_CODES = "\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items())
+_ADDRESS = re.compile(r"[^\s'\"(]*@[^\s'\")]*")
+_DEBUG = "INBOX_LIFECYCLE_DEBUG"
+
+app = typer.Typer(
+    name=NAME,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
+)
+
+
+add_commands(app)
+
+
+class _Stopped(SystemExit):
+    """Ctrl-C or SIGTERM; raised, so that a warmup that the provider has accepted is still recorded.
+
+    Not as a KeyboardInterrupt, of which Typer makes something else in every other release.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.exit = Exit.INTERRUPTED if number == signal.SIGINT else Exit.TERMINATED
+        self.word = "interrupted" if number == signal.SIGINT else "terminated"
+        super().__init__(int(self.exit))
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer passes an option's value by position
+    if wanted:
+        print(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=help_text(__doc__))
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    logging.basicConfig(format=f"{NAME}: %(message)s", level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its number.
+        getattr(stream, "reconfigure", _nothing)(errors="backslashreplace")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        code = _run(arguments or ["--help"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more as it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OUTPUT_CLOSED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, prog_name=NAME, standalone_mode=False) or 0)
+    except BrokenPipeError:
+        raise
+    except _Stopped as stopped:
+        return _fail(stopped.word, stopped.exit)
+    except WrongUsage as wrong:
+        return _fail(f"{wrong} (see {NAME} {wrong.command} --help)", Exit.USAGE)
+    except InboxLifecycleError as error:
+        return _fail(message_for(error), exit_for(error))
+    except Exception as error:  # noqa: BLE001 - nobody on a terminal wants a traceback
+        return _fail_otherwise(error)
+
+
+def _fail_otherwise(error: Any) -> int:
+    # Typer's own usage errors have no public base class of one name across its releases, but one method.
+    if hasattr(error, "format_message"):
+        return _fail(_usage(error), Exit.USAGE)
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    # Not its text: what a foreign error says may hold an address or a key.
+    return _fail(f"{type(error).__name__}, which is a bug: set {_DEBUG}=1 to see where", Exit.BUG)
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    path = NAME if context is None else context.command_path
+    said = _ADDRESS.sub("...", " ".join(error.format_message().split())).rstrip(".")
+    return f"{said} (see {path} --help)"
+
+
+def _fail(message: str, code: Exit) -> int:
+    prefix = f"\x1b[1;31m{NAME}:\x1b[0m" if _in_colour() else f"{NAME}:"
+    print(f"{prefix} {message}", file=sys.stderr)
+    return code
+
+
+def _in_colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise _Stopped(number)
+
+
+def _nothing(**_settings: str) -> None:
+    pass

@@ -1,0 +1,47 @@
+"""The commands, in the order and under the headings of `--help`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import typer
+
+from inbox_lifecycle.cli.commands import database, looking, moving, settling, trying
+from inbox_lifecycle.cli.options import flattened
+
+Commands = Mapping[str, Callable[..., object]]
+
+PANELS: Final[Mapping[str, Commands]] = {
+    "Moving an inbox": {
+        "register": moving.register,
+        "start-warmup": moving.start_warmup,
+        "retry-warmup": moving.retry_warmup,
+        "fail-warmup": moving.fail_warmup,
+        "graduate": moving.graduate,
+        "ban": moving.ban,
+        "correct": moving.correct,
+    },
+    "Looking, changing nothing": {
+        "show": looking.show,
+        "find": looking.find,
+        "history": looking.history,
+        "attempts": looking.attempts,
+        "verify": settling.verify,
+    },
+    "Keeping house": {"reconcile": settling.reconcile},
+    "Trying it out": {"demo": trying.demo, "sandbox": trying.sandbox},
+}
+
+DATABASE: Final[Commands] = {"upgrade": database.upgrade, "check": database.check, "grant": database.grant}
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add all of them."""
+    for panel, commands in PANELS.items():
+        for name, function in commands.items():
+            app.command(name, rich_help_panel=panel)(flattened(function, name))
+    group = typer.Typer(help="The database: its schema, its state, its roles.")
+    for name, function in DATABASE.items():
+        group.command(name)(flattened(function, f"db {name}"))
+    app.add_typer(group, name="db", rich_help_panel="Keeping house")

@@ -1,0 +1,95 @@
+"""Opening what a command works on: the database, the provider, and the view of whoever calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inbox_lifecycle.cli.options import Caller, Place, Service, Trace, WrongUsage
+
+if TYPE_CHECKING:
+    from inbox_lifecycle import Inboxes, Instantly
+
+#: The one provider there is a client of.
+PROVIDER = "instantly"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The inboxes as the caller sees them: an owner's calls carry its id, an operator's do not."""
+
+    calls: Any
+    scope: dict[str, str]
+
+
+@contextmanager
+def view(
+    place: Place,
+    caller: Caller,
+    trace: Trace | None = None,
+    *,
+    service: Service | None = None,
+    call_budget: float | None = None,
+) -> Iterator[View]:
+    """The caller's view, with what is to be put on record."""
+    caller.check()
+    with inboxes(place, trace, actor=caller.actor, service=service, call_budget=call_budget) as opened:
+        if caller.as_operator is not None:
+            yield View(opened.operator(actor=caller.as_operator), {})
+        else:
+            yield View(opened, {"owner_id": caller.owner or ""})
+
+
+@contextmanager
+def inboxes(
+    place: Place,
+    trace: Trace | None = None,
+    *,
+    actor: str | None = None,
+    service: Service | None = None,
+    call_budget: float | None = None,
+) -> Iterator[Inboxes]:
+    """The facade over a database that is there, closed at the end."""
+    provider = None if service is None else make_provider(service)
+    from inbox_lifecycle import Inboxes, audit_context
+
+    require_file(place)
+    said = trace or Trace()
+    with ExitStack() as stack:
+        stack.enter_context(audit_context(actor=actor, reason=said.reason, correlation_id=said.correlation_id))
+        opened = Inboxes(place.database_url, provider, schema=place.schema, call_budget=call_budget)
+        yield stack.enter_context(opened)
+
+
+def make_provider(service: Service) -> Instantly:
+    """The provider, with its key from the environment."""
+    key = os.environ.get("INSTANTLY_API_KEY")
+    if not key:
+        raise WrongUsage("no key for the provider: set INSTANTLY_API_KEY")
+    from inbox_lifecycle import Instantly
+
+    try:
+        return Instantly(api_key=key, base_url=service.provider_url)
+    except ValueError as error:
+        raise WrongUsage(f"INSTANTLY_API_KEY or --provider-url: {error}") from None
+
+
+def require_file(place: Place) -> None:
+    """Nothing, if the database may be there: connecting to an SQLite file that is not there would make an empty one.
+
+    Raises:
+        SchemaMismatch: there is no such file.
+    """
+    from inbox_lifecycle.errors import SchemaMismatch
+    from inbox_lifecycle.store.engine import read_url
+    from inbox_lifecycle.store.version import HEAD
+
+    url = read_url(place.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return
+    if not url.database.startswith("file:") and not Path(url.database).exists():
+        raise SchemaMismatch(None, HEAD)
