@@ -6,9 +6,8 @@ Only our own tables are looked at, and the version table is our own: the databas
 from alembic import context
 from sqlalchemy import Connection
 
-from inbox_lifecycle.store.engine import make_engine
+from inbox_lifecycle.store.migrate import make_schema, migrating
 from inbox_lifecycle.store.schema import metadata_for
-from inbox_lifecycle.store.session import DEFAULT_SCHEMA
 from inbox_lifecycle.store.version import VERSION_TABLE
 
 config = context.config
@@ -45,11 +44,9 @@ def developer_connection() -> None:
     if "url" not in arguments:
         message = "say which database: alembic -x url=postgresql://... upgrade head"
         raise SystemExit(message)
-    engine = make_engine(arguments["url"])
-    schema = None if engine.dialect.name == "sqlite" else arguments.get("schema", DEFAULT_SCHEMA)
-    with engine.begin() as connection:
-        run(connection, schema)
-    engine.dispose()
+    with migrating(arguments["url"], arguments.get("schema")) as (connection, backend):
+        make_schema(connection, backend)
+        run(connection, backend.schema)
 
 
 if "connection" in config.attributes:

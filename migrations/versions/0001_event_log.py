@@ -409,7 +409,8 @@ def _explain_rows(schema: str) -> None:
 def _close_to_strangers(prefix: str) -> None:
     # A hosted project may serve every table it can see: nothing is granted, and row-level security lets nobody in
     # but the owner and the roles that `db grant` names.
-    for table in ("email_domains", "inboxes", "inbox_events", "inbox_attempts", "inbox_feed_queue"):
+    tables = ("email_domains", "inboxes", "inbox_events", "inbox_attempts", "inbox_feed_queue")
+    for table in (*tables, "inbox_lifecycle_alembic_version"):
         _run(f"alter table {prefix}{table} enable row level security")
         _run(f"revoke all on {prefix}{table} from public")
 
@@ -434,7 +435,8 @@ def _sqlite_guards() -> list[str]:
 
 
 def _drop_sqlite() -> None:
-    # The tables go with their triggers; events first, or the rows they explain could not go.
+    # The tables go with their triggers. Rows and events refer to each other: whole is only what is left at the end.
+    _run("pragma defer_foreign_keys = on")
     for trigger in ("inbox_events_kept", "inboxes_kept"):
         _run(f"drop trigger {trigger}")
     for table in ("inbox_feed_queue", "inbox_attempts", "inbox_events", "inboxes", "email_domains"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fix_database import KINDS
-from tests.support.databases import Postgres, SqliteFiles, TestDatabase
+from tests.support.databases import Postgres, TestDatabase
 from tests.support.emptied import empty
 
 
@@ -18,14 +18,16 @@ def shared_postgres_database(postgres: Postgres) -> Iterator[TestDatabase]:
         yield shared
 
 
+@pytest.fixture
+def emptied_postgres_database(shared_postgres_database: TestDatabase) -> Iterator[TestDatabase]:
+    """A migrated database without a row, on PostgreSQL alone."""
+    yield shared_postgres_database
+    empty(shared_postgres_database)
+
+
 @pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+def database(request: pytest.FixtureRequest) -> TestDatabase:
     """A migrated database without a row, on SQLite and again on PostgreSQL."""
-    if request.param == "sqlite":
-        files: SqliteFiles = request.getfixturevalue("sqlite_files")
-        with files.fresh() as fresh:
-            yield fresh
-        return
-    shared: TestDatabase = request.getfixturevalue("shared_postgres_database")
-    yield shared
-    empty(shared)
+    names = {"sqlite": "sqlite_database", "postgresql": "emptied_postgres_database"}
+    chosen: TestDatabase = request.getfixturevalue(names[request.param])
+    return chosen

@@ -226,9 +226,7 @@ def test_inbox_of_another_provider_is_rejected_without_asking(
     assert provider_sandbox.requests == ()
 
 
-def test_key_of_another_operation_is_refused(
-    face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
-) -> None:
+def test_key_of_another_operation_is_refused(face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox) -> None:
     """A key that stands for a ban cannot stand for a warmup too, and the provider is not asked."""
     inbox = born(face)
     face.operator().ban(inbox.id, idempotency_key="k-1")

@@ -50,7 +50,7 @@ def _unknown(order: dict[str, Any], **also: Any) -> Fault:
     return Fault(order, ProviderOutcomeUnknown, None, also=also)
 
 
-BLIND = {"kind": "error", "on": "account"}
+BLIND: dict[str, Any] = {"kind": "error", "on": "account"}
 
 FAULTS = {
     "400": _rejected(400, "bad_request"),
@@ -168,9 +168,7 @@ def test_busy_provider_with_a_warming_account_is_success(face: AnyFace, provider
     assert attempt_on(face, inbox).outcome == "moved"
 
 
-def test_retry_behind_the_lock_of_the_first_calls_own_job_is_success(
-    make: MakeFace, database: TestDatabase
-) -> None:
+def test_retry_behind_the_lock_of_the_first_calls_own_job_is_success(make: MakeFace, database: TestDatabase) -> None:
     """The first call's answer was lost and its job still locks the workspace: the retry ends well all the same."""
     with Sandbox(busy_for=FOREVER) as locked:
         face = make(provider=Instantly(api_key=locked.api_key, base_url=locked.base_url))
@@ -189,29 +187,27 @@ def hasty(make: MakeFace, sandbox: Sandbox) -> AnyFace:
 
 
 def test_timeout_before_the_effect_leaves_the_outcome_unknown(
-    make: MakeFace, database: TestDatabase, provider_sandbox: Sandbox
+    make: MakeFace, face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
     """Nobody can tell a slow provider from one that will still do it: the attempt stays open."""
-    face = hasty(make, provider_sandbox)
     inbox = born(face)
     provider_sandbox.fail_next("hang", seconds=FOREVER)
     with nothing_moves(database), pytest.raises(ProviderOutcomeUnknown):
-        retry(face, inbox)
+        retry(hasty(make, provider_sandbox), inbox)
     assert attempt_on(face, inbox).outcome is None
     assert not provider_sandbox.warming(ANA)
     assert retry(face, inbox).version == 2
 
 
 def test_timeout_after_the_effect_is_unknown_where_the_account_cannot_be_read(
-    make: MakeFace, database: TestDatabase, provider_sandbox: Sandbox
+    make: MakeFace, face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
     """The provider did it and stays silent on both questions; the next retry finds it done."""
-    face = hasty(make, provider_sandbox)
     inbox = born(face)
     provider_sandbox.fail_next("hang", seconds=FOREVER, after_effect=True)
     provider_sandbox.fail_next("hang", seconds=FOREVER, on="account")
     with nothing_moves(database), pytest.raises(ProviderOutcomeUnknown):
-        retry(face, inbox)
+        retry(hasty(make, provider_sandbox), inbox)
     assert attempt_on(face, inbox).outcome is None
     assert provider_sandbox.warming(ANA)
     assert retry(face, inbox).version == 2
@@ -224,9 +220,7 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_provider_at_an_unreachable_port_is_unavailable(
-    make: MakeFace, face: AnyFace, database: TestDatabase
-) -> None:
+def test_provider_at_an_unreachable_port_is_unavailable(make: MakeFace, face: AnyFace, database: TestDatabase) -> None:
     """The request never left, which is a clear answer: the attempt closes, and the next retry works."""
     astray = make(provider=Instantly(api_key="key", base_url=f"http://127.0.0.1:{closed_port()}"))
     inbox = born(astray)

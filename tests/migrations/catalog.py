@@ -57,7 +57,8 @@ order by c.relname, x.relname
 """
 
 _TRIGGERS = f"""
-select 'trigger ' || c.relname || '.' || t.tgname || ', fires for ' || {_ENABLED} || E'\\n  ' || pg_get_triggerdef(t.oid)
+select 'trigger ' || c.relname || '.' || t.tgname || ', fires for ' || {_ENABLED}
+       || E'\\n  ' || pg_get_triggerdef(t.oid)
 from pg_trigger t join pg_class c on c.oid = t.tgrelid
 where c.relnamespace = %(schema)s::regnamespace and not t.tgisinternal
 order by c.relname, t.tgname
@@ -101,10 +102,8 @@ def read_catalog(database: TestDatabase, schema: str = "inbox_lifecycle") -> str
 
 def _read_postgresql(database: TestDatabase, schema: str) -> str:
     with psycopg.connect(database.url) as connection:
-        lines = [
-            row[0] for section in _SECTIONS for row in connection.execute(section.encode(), {"schema": schema})
-        ]
-    return "\n".join(lines) + "\n"
+        lines = [row[0] for section in _SECTIONS for row in connection.execute(section.encode(), {"schema": schema})]
+    return "".join(f"{line.rstrip()}\n" for part in lines for line in part.splitlines())
 
 
 def _read_sqlite(database: TestDatabase) -> str:

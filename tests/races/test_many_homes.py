@@ -17,7 +17,8 @@ from inbox_lifecycle.testing import Operation, Sandbox
 from tests.fix_face import MakeFace
 from tests.support.databases import TestDatabase
 from tests.support.evidence import sound
-from tests.support.racing import PATIENCE, Crowd, losers, together, winners
+from tests.support.faces import AnyFace
+from tests.support.racing import PATIENCE, Crowd, each, losers, together, winners
 
 ANA = "ana@mail.example.com"
 HERE = Path(__file__).parents[2]
@@ -33,7 +34,12 @@ def test_facades_with_engines_of_their_own_move_the_inbox_once(
     faces = [make() for _ in range(4)]
     inbox: Inbox = faces[0].register(email_address=ANA, owner_id="owner")
     Crowd(provider_sandbox, 8)
-    answers = together([lambda face=face: face.retry_warmup(inbox.id, owner_id="owner") for face in faces * 2])
+
+    def retry(face: AnyFace) -> Inbox:
+        moved: Inbox = face.retry_warmup(inbox.id, owner_id="owner")
+        return moved
+
+    answers = together(each(retry, faces * 2))
     assert [winner.version for winner in winners(answers)] == [2]
     assert Counter(map(type, losers(answers))) == Counter({RetryRefused: 7})
     assert sound(database).outcomes(inbox.id) == ["lost"] * 7 + ["moved"]

@@ -82,15 +82,14 @@ def test_a_straggler_from_the_first_round_loses_to_the_version(
     assert face.operator().verify().clean
 
 
-@ways_back
 def test_the_gate_is_open_again_after_a_straggler_lost(
-    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox, way_back: WayBack
+    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
     """A refused straggler spoils nothing: the next retry moves the inbox."""
     straggler = Straggler(provider_sandbox)
     with held_retry(face, inbox, straggler) as late:
         face.retry_warmup(inbox.id, owner_id="owner")
-        way_back(face, inbox, provider_sandbox)
+        by_correction(face, inbox, provider_sandbox)
         straggler.release()
         late.exception(PATIENCE)
     assert face.retry_warmup(inbox.id, owner_id="owner").version == 4
@@ -117,15 +116,14 @@ def test_a_straggler_never_wins_the_second_round(
     assert face.operator().verify().clean
 
 
-@ways_back
 def test_a_straggler_whose_key_moved_the_inbox_in_the_first_round_returns_that_success(
-    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox, way_back: WayBack
+    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
     """A key never expires: its late call returns the inbox as the key's event left it, though it moved on since."""
     straggler = Straggler(provider_sandbox)
     with held_retry(face, inbox, straggler, key="once") as late:
         moved = face.retry_warmup(inbox.id, owner_id="owner", idempotency_key="once")
-        way_back(face, inbox, provider_sandbox)
+        by_correction(face, inbox, provider_sandbox)
         straggler.release()
         assert late.result(PATIENCE) == moved
     assert face.get(inbox.id, owner_id="owner").version == 3
@@ -135,7 +133,7 @@ def test_a_straggler_whose_key_moved_the_inbox_in_the_first_round_returns_that_s
 def test_a_straggler_whose_inbox_was_banned_is_marked_and_its_warmup_stopped(
     face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
-    """The provider warms a banned inbox because of the late acceptance: `reconcile` sees the mark and has it stopped."""
+    """The provider warms a banned inbox because of the late acceptance; `reconcile` sees the mark and stops it."""
     straggler = Straggler(provider_sandbox)
     with held_retry(face, inbox, straggler) as late:
         face.operator().ban(inbox.id)

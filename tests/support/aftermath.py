@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any, TypeVar
-
-import psycopg
-from psycopg import sql
+from typing import TypeVar
 
 from inbox_lifecycle.reconcile import Reconciled
 from inbox_lifecycle.testing import Operation, Sandbox, SandboxRequest
@@ -29,6 +25,8 @@ OWNER = "owner"
 OPENING = b"seen_warmup_status, opened_at"
 RECORDING = b"inbox.warmup_started"
 CLOSING = b"set outcome = $"
+#: With its length before it: "READ COMMITTED" is something else.
+COMMITTING = b"\x0bCOMMIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +42,16 @@ class Standing:
 
 
 def standing(database: TestDatabase, inbox_id: str) -> Standing:
-    """How the inbox stands now."""
-    ((status, warmup_status, version),) = database.execute(
-        "select status, warmup_status, version from {s}inboxes where id = ?", (inbox_id,)
+    """How the inbox stands now, in one look."""
+    rows = database.execute(
+        "select i.status, i.warmup_status, i.version,"
+        " (select count(*) from {s}inbox_events e where e.inbox_id = i.id), a.id is not null, a.outcome"
+        " from {s}inboxes i left join {s}inbox_attempts a on a.inbox_id = i.id"
+        " where i.id = ? order by a.opened_at, a.id",
+        (inbox_id,),
     )
-    ((events,),) = database.execute("select count(*) from {s}inbox_events where inbox_id = ?", (inbox_id,))
-    attempts = database.execute(
-        "select outcome from {s}inbox_attempts where inbox_id = ? order by opened_at, id", (inbox_id,)
-    )
-    return Standing(status, warmup_status, version, events, tuple(row[0] for row in attempts))
+    status, warmup_status, version, events, *_ = rows[0]
+    return Standing(status, warmup_status, version, events, tuple(row[5] for row in rows if row[4]))
 
 
 def unmoved(*attempts: str | None) -> Standing:
@@ -109,46 +108,3 @@ def eventually(holds: Callable[[], object], *, within: float = 30.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came about"
         time.sleep(0.005)
-
-
-class RowLock:
-    """A row of PostgreSQL locked by somebody else, until it is released."""
-
-    def __init__(self, database: TestDatabase, table: str, inbox_id: str) -> None:
-        column = "id" if table == "inboxes" else "inbox_id"
-        self._connection = psycopg.connect(database.url)
-        query = sql.SQL("select from inbox_lifecycle.{} where {} = %s for update").format(
-            sql.Identifier(table), sql.Identifier(column)
-        )
-        self._connection.execute(query, (inbox_id,))
-
-    def release(self) -> None:
-        """Let go."""
-        self._connection.close()
-
-
-def waiters(database: TestDatabase) -> int:
-    """Connections that wait for a lock of PostgreSQL."""
-    ((count,),) = database.execute(
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    )
-    return int(count)
-
-
-@contextmanager
-def write_lock(database: TestDatabase) -> Iterator[Callable[[], None]]:
-    """SQLite's one write lock, held by another connection; gives what releases it early."""
-    import sqlite3
-
-    connection: Any = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
-    connection.execute("begin immediate")
-
-    def release() -> None:
-        if connection.in_transaction:
-            connection.rollback()
-
-    try:
-        yield release
-    finally:
-        release()
-        connection.close()

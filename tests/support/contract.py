@@ -1,4 +1,4 @@
-"""What the contract suite says over and over: an inbox to begin with, nothing having moved, something while in flight."""
+"""What the contract suite says over and over: an inbox to begin with, something in flight, nothing having moved."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def born(face: AnyFace, email_address: str = ANA, **options: Any) -> Inbox:
 def warming(face: AnyFace, email_address: str = ANA) -> Inbox:
     """An inbox that was retried with success, at version 2."""
     inbox: Inbox = face.retry_warmup(born(face, email_address).id, owner_id=OWNER)
+    return inbox
+
+
+def adopted(face: AnyFace, pair: Pair, email_address: str = ANA) -> Inbox:
+    """An inbox in any pair."""
+    inbox: Inbox = face.operator().adopt(
+        email_address=email_address, owner_id=OWNER, status=pair.status, warmup_status=pair.warmup_status
+    )
     return inbox
 
 
@@ -120,6 +128,7 @@ class Clock:
         self.now = datetime(2026, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
 
     def __call__(self) -> datetime:
+        """The time."""
         return self.now
 
     def move(self, **delta: float) -> None:

@@ -81,11 +81,17 @@ class Postgres:
     """A real PostgreSQL, started once for all tests, with a migrated template database."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._server = get_server(folder, cleanup_mode="stop")
         self.socket_folder = str(self._server.get_postmaster_info().socket_dir)
         self._template = f"template_{os.getpid()}"
         self.make_database(self._template)
         upgrade_schema(self.url(self._template))
+
+    @property
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def url(self, database: str) -> str:
         """The URL of a database, over the server's socket."""

@@ -24,9 +24,9 @@ _CONTEXT = ("owner_id", "actor", "reason", "correlation_id", "causation_id", "id
 
 _ROWS = "select id, status, warmup_status, version, head_hash from {s}inboxes order by id"
 _EVENTS = (
-    "select inbox_id, version, name, status, warmup_status, entry, hash, previous_hash, context_key, "
-    + ", ".join(_CONTEXT)
-    + " from {s}inbox_events order by inbox_id, version"
+    "select inbox_id, version, name, status, warmup_status, entry, hash, previous_hash, context_key,"
+    " owner_id, actor, reason, correlation_id, causation_id, idempotency_key"
+    " from {s}inbox_events order by inbox_id, version"
 )
 _ATTEMPTS = (
     "select inbox_id, id, kind, seen_version, outcome, event_version, to_disable"
@@ -105,7 +105,7 @@ def gather(database: TestDatabase) -> Evidence:
     return Evidence(
         rows={str(row[0]): RowSaid((row[1], row[2]), row[3], bytes(row[4])) for row in rows},
         events={inbox_id: list(group) for inbox_id, group in groupby(told, lambda event: event.inbox_id)},
-        attempts=tuple(AttemptSaid(str(row[0]), str(row[1]), *row[2:6], bool(row[6])) for row in attempts),
+        attempts=tuple(_attempt(row) for row in attempts),
         queue=tuple((str(row[0]), row[1], bytes(row[2])) for row in queue),
     )
 
@@ -182,6 +182,18 @@ def _event(row: tuple[Any, ...]) -> EventSaid:
         previous_hash=None if row[7] is None else bytes(row[7]),
         context_key=bytes(row[8]),
         context=context,
+    )
+
+
+def _attempt(row: tuple[Any, ...]) -> AttemptSaid:
+    return AttemptSaid(
+        inbox_id=str(row[0]),
+        id=str(row[1]),
+        kind=row[2],
+        seen_version=row[3],
+        outcome=row[4],
+        event_version=row[5],
+        to_disable=bool(row[6]),
     )
 
 

@@ -16,7 +16,7 @@ from inbox_lifecycle import Inbox, Inboxes, Pair, Status, WarmupStatus
 from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.codec import encode_event
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import InboxCorrected, InboxErased, InboxEvent, Move, Trigger
+from inbox_lifecycle.domain import InboxCorrected, InboxErased, InboxEvent, InboxId, Move, Trigger
 from inbox_lifecycle.ids import new_id
 from tests.support.databases import TestDatabase
 
@@ -65,7 +65,13 @@ class Ground:
 
     def head(self, inbox: Inbox) -> bytes:
         """The hash of the inbox's newest event."""
-        ((found,),) = self.database.execute("select head_hash from {s}inboxes where id = ?", (inbox.id,))
+        return self.hash_at(inbox, inbox.version)
+
+    def hash_at(self, inbox: Inbox, version: int) -> bytes:
+        """The hash of one of the inbox's events."""
+        ((found,),) = self.database.execute(
+            "select hash from {s}inbox_events where inbox_id = ? and version = ?", (inbox.id, version)
+        )
         return bytes(found)
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -126,14 +132,18 @@ def event_of(
     left: Pair | None = None,
     reached: Pair = BANNED,
     version: int | None = None,
+    born_as: InboxId | None = None,
 ) -> Columns:
-    """The columns of an event that follows the inbox's newest one, entry and hash made as the library makes them."""
+    """The columns of an event that follows the inbox's newest one, entry and hash made as the library makes them.
+
+    What is said instead stands in the entry too: the lie is whole.
+    """
     at = max(datetime.now(UTC), inbox.updated_at)
     encoded = encode_event(
         event or InboxCorrected(),
         Move(Trigger.CORRECT, left or inbox.pair, reached),
         event_id=new_id(at),
-        inbox_id=inbox.id,
+        inbox_id=born_as or inbox.id,
         version=version or inbox.version + 1,
         previous=previous,
         recorded_at=at,
@@ -162,7 +172,7 @@ def event_of(
 def insert(table: str, columns: Mapping[str, object], *, verb: str = "insert") -> Statement:
     """A row put in."""
     names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
-    return f"{verb} into {{s}}{table} ({names}) values ({marks})", tuple(columns.values())  # noqa: S608 - written in tests
+    return f"{verb} into {{s}}{table} ({names}) values ({marks})", tuple(columns.values())
 
 
 def move(ground: Ground, event: Columns, **row: object) -> Statement:
@@ -200,12 +210,10 @@ Cheat = Callable[[Ground], tuple[Statement, ...]]
 class Cheats:
     """Cheats by name, each with what refuses it, as parameters of a test."""
 
-    #: Databases where they can be tried.
-    kinds: tuple[str, ...] = ("sqlite", "postgresql")
     cases: list[Any] = field(default_factory=list)
 
     def refused_by(self, on_sqlite: str, on_postgresql: str | None = None) -> Callable[[Cheat], Cheat]:
-        """Add a cheat, with the constraint or guard that refuses it."""
+        """Add a cheat, with the constraint or guard that refuses it; `or` stands where SQLite's order is free."""
 
         def add(cheat: Cheat) -> Cheat:
             refusers = {"sqlite": on_sqlite, "postgresql": on_postgresql or on_sqlite}
@@ -224,6 +232,6 @@ def refused_and_nothing_moved(ground: Ground, cheat: Cheat, refusers: Mapping[st
     """Try it: the guard named refuses it (or a role's lack of the right does), and every row stays as it was."""
     before = ground.contents()
     refusal = ground.refusal(*cheat(ground))
-    expected = refusers[ground.database.kind]
-    assert refusal == expected or (ground.may_only_append and refusal == NO_RIGHT), refusal
+    expected = refusers[ground.database.kind].split(" or ")
+    assert refusal in expected or (ground.may_only_append and refusal == NO_RIGHT), refusal
     assert ground.contents() == before

@@ -38,9 +38,7 @@ class PgBouncer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         settings = folder / "pgbouncer.ini"
-        settings.write_text(
-            CONFIGURATION.format(socket_folder=postgres.socket_folder, port=self.port, folder=folder)
-        )
+        settings.write_text(CONFIGURATION.format(socket_folder=postgres.socket_folder, port=self.port, folder=folder))
         command = [str(shutil.which("pgbouncer")), str(settings)]
         if os.geteuid() == 0:
             # It refuses to run as root; the server's own user may reach the server's socket.

@@ -223,11 +223,15 @@ class _Link:
             trap.wait()
         if trap.fate is Fate.UNSENT:
             return False
-        self._server.sendall(request)
         if trap.fate is Fate.HELD:
+            self._server.sendall(request)
             return True
-        answer = self._whole_answer()
-        trap.answered.set()
+        try:
+            self._server.sendall(request)
+            answer = self._whole_answer()
+        finally:
+            # The server may have hung up long ago, which is an answer too.
+            trap.answered.set()
         if trap.fate is Fate.ANSWER_HELD:
             trap.wait()
             self._client.sendall(answer)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from inbox_lifecycle import Inbox, InboxLifecycleError
 from inbox_lifecycle.testing import Operation, Sandbox, SandboxRequest
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 #: Seconds after which something that should have happened never will.
@@ -34,6 +36,11 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | InboxLifecycleError]:
         return [future.result(PATIENCE) for future in started]
 
 
+def each(call: Callable[[A], T], arguments: Iterable[A]) -> list[Callable[[], T]]:
+    """One call for each argument."""
+    return [partial(call, argument) for argument in arguments]
+
+
 def winners(answers: Sequence[Answer]) -> list[Inbox]:
     """The calls that succeeded."""
     return [answer for answer in answers if isinstance(answer, Inbox)]
@@ -45,16 +52,23 @@ def losers(answers: Sequence[Answer]) -> list[InboxLifecycleError]:
 
 
 class Crowd:
-    """Holds every enable until so many have arrived: then each of them has passed the gate, and none has recorded."""
+    """Holds every enable until so many have come: then each of them has passed the gate, and none has recorded.
+
+    Other calls can be let loose at the same moment: they `join` first, and count.
+    """
 
     def __init__(self, sandbox: Sandbox, count: int, *, email: str | None = None) -> None:
         self._line = threading.Barrier(count)
         self._email = email
         sandbox.before_answer(self._hold)
 
+    def join(self) -> None:
+        """Wait until all are there."""
+        self._line.wait(PATIENCE)
+
     def _hold(self, request: SandboxRequest) -> None:
         if request.operation is Operation.ENABLE and self._email in (None, *request.emails):
-            self._line.wait(PATIENCE)
+            self.join()
 
 
 class Straggler:

@@ -51,6 +51,14 @@ class Finding:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What an inbox's first event says of it."""
+
+    event: InboxRegistered | InboxAdopted
+    stored: StoredEvent
+
+
 @dataclass(slots=True)
 class Fold:
     """The fold of one inbox's events, and everything found wrong on the way."""
@@ -65,7 +73,7 @@ class Fold:
     findings: list[Finding] = field(default_factory=list)
     #: Clocks that ran behind: no damage, but worth a look.
     notices: list[Finding] = field(default_factory=list)
-    _address_commitment: str | None = None
+    _birth: Birth | None = None
 
     def take(self, event: StoredEvent) -> None:
         """Check the next event and fold it in."""
@@ -87,7 +95,7 @@ class Fold:
             self._row("erased", str(self.state.erased), str(inbox.erased_at is not None))
         if self.recorded_at is not None:
             self._row("updated_at", time_text(self.recorded_at), time_text(inbox.updated_at))
-        self._check_address()
+        self._check_birth()
 
     def _take_entry(self, event: StoredEvent) -> None:
         try:
@@ -115,8 +123,8 @@ class Fold:
             self._find(event, "rule", "a move that some rule allows", f"{entry.name} from {stands} to {reached}")
         if isinstance(decoded, WarmupStarted):
             self.attempts[decoded.attempt_id] = event.version
-        if isinstance(decoded, InboxRegistered | InboxAdopted):
-            self._address_commitment = decoded.address_commitment
+        if isinstance(decoded, InboxRegistered | InboxAdopted) and self._birth is None:
+            self._birth = Birth(decoded, event)
         following = evolve(self.state, decoded, reached)
         self.state = following or State(
             pair=reached, version=event.version, erased=bool(self.state and self.state.erased)
@@ -153,12 +161,23 @@ class Fold:
             )
         self.recorded_at = recorded_at
 
-    def _check_address(self) -> None:
-        inbox, key = self.row.inbox, self.row.address_key
-        if inbox.erased_at is not None or self._address_commitment is None:
+    def _check_birth(self) -> None:
+        """Hold what stays the same for good against the first event."""
+        inbox, key, birth = self.row.inbox, self.row.address_key, self._birth
+        if birth is None:
+            return
+        self._row("provider", birth.event.provider, inbox.provider)
+        if isinstance(birth.event, InboxRegistered):
+            self._row("created_at", _time(birth.stored.recorded_at), time_text(inbox.created_at))
+        if inbox.erased_at is not None:
             return
         opened = "no key" if key is None else address_commitment(key, inbox.email_address or "")
-        self._row("address", self._address_commitment, opened)
+        self._row("address", birth.event.address_commitment, opened)
+        # An owner and a domain are never repeated in a report.
+        if inbox.owner_id != birth.stored.context[0]:
+            self._row("owner_id", "of its birth", "another")
+        if (inbox.email_address or "").rpartition("@")[2] != inbox.email_domain:
+            self._row("email_domain", "of its address", "another")
 
     def _expect(self, event: StoredEvent, kind: str, expected: str, found: str) -> None:
         if expected != found:

@@ -17,6 +17,8 @@ from inbox_lifecycle.store.verification import (
     EventsToVerify,
     InboxesToVerify,
     OrphansToVerify,
+    StoredInbox,
+    UnreadableInbox,
 )
 
 #: Inboxes per page.
@@ -75,9 +77,10 @@ def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
     """Verify the next inboxes of a range, adding to the report; the rest of the range, None at its end."""
     rows = yield from again(InboxesToVerify(after=within.after, until=within.until, limit=INBOXES))
     # The page covers the range up to its last inbox; the last page covers all of it, rows or none.
-    page = Range(within.after, rows[-1].inbox.id if len(rows) == INBOXES else within.until)
-    folds = {str(row.inbox.id): Fold(row) for row in rows}
-    report.inboxes += len(folds)
+    page = Range(within.after, rows[-1].inbox_id if len(rows) == INBOXES else within.until)
+    folds = {row.inbox_id: Fold(row) for row in rows if isinstance(row, StoredInbox)}
+    report.inboxes += len(rows)
+    report.findings += [_unreadable(row) for row in rows if isinstance(row, UnreadableInbox)]
     report.events += yield from _fold_events(folds, page)
     for fold in folds.values():
         fold.close()
@@ -86,6 +89,10 @@ def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
     yield from _check_orphans(report, page)
     yield from _check_attempts(report, {inbox_id: fold.attempts for inbox_id, fold in folds.items()}, page)
     return Range(page.until, within.until) if len(rows) == INBOXES else None
+
+
+def _unreadable(row: UnreadableInbox) -> Finding:
+    return Finding(kind="row", inbox_id=row.inbox_id, expected="a row as we write them", found="a value none can have")
 
 
 def _fold_events(folds: dict[str, Fold], page: Range) -> Flow[int]:

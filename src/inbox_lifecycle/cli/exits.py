@@ -1,11 +1,11 @@
 """Exit codes: one for each answer there can be, each with its cure. The only place where they are assigned.
 
-    0, 1, 2   done, damage found, wrong usage
-    1x        the call is wrong, or not possible as things stand: nothing moved
-    2x        the provider did not enable the warmup: nothing moved
-    30        the provider did and our write failed
-    4x        the database could not be asked: nothing was sent
-    50        the history cannot be read as it stands
+0, 1, 2   done, damage found, wrong usage
+1x        the call is wrong, or not possible as things stand: nothing moved
+2x        the provider did not enable the warmup: nothing moved
+30        the provider did and our write failed
+4x        the database could not be asked: nothing was sent
+50        the history cannot be read as it stands
 """
 
 from __future__ import annotations

@@ -1,23 +1,19 @@
-"""A look at a database's set-up, for `db check` and `db grant`: plain statements on a connection of our own engine."""
+"""A look at a database's set-up, for `db check`: plain statements on a connection of our own engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-from inbox_lifecycle.cli.opening import require_file
+from inbox_lifecycle.cli.opening import is_missing
 from inbox_lifecycle.cli.options import Place
 from inbox_lifecycle.drivers.database import checked_out, guarded
-from inbox_lifecycle.errors import StoreMisconfigured
 from inbox_lifecycle.store.engine import make_engine
 from inbox_lifecycle.store.migrate import found_revision
 from inbox_lifecycle.store.session import Backend, backend_for
 from inbox_lifecycle.store.version import HEAD, works_on
-
-T = TypeVar("T")
 
 _POOLER = (
     "a pooler in transaction mode stands between: the library's own engine then prepares no statements; an engine of "
@@ -56,34 +52,13 @@ def inspect(place: Place) -> Inspection:
     Raises:
         StoreError: the database could not be asked.
     """
-    require_file(place)
-    return _connected(place, _inspect)
-
-
-def run_all(place: Place, statements: Sequence[str]) -> None:
-    """Run statements in one transaction.
-
-    Raises:
-        StoreMisconfigured: SQLite, which has no roles; or the role may not.
-    """
-
-    def run(connection: Connection, backend: Backend) -> None:
-        if backend.is_sqlite:
-            raise StoreMisconfigured("SQLite has no roles: who may write is up to the file's permissions")
-        connection.execution_options(isolation_level="READ COMMITTED")
-        with connection.begin():
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-
-    _connected(place, run)
-
-
-def _connected(place: Place, work: Callable[[Connection, Backend], T]) -> T:
+    if is_missing(place):
+        return Inspection(database="sqlite", schema=None, found=None, needed=HEAD, warnings=())
     engine = make_engine(place.database_url)
     backend = backend_for(engine.dialect, place.schema)
     try:
         return checked_out(
-            engine, backend, lambda connection: guarded(connection, backend, lambda: work(connection, backend))
+            engine, backend, lambda connection: guarded(connection, backend, lambda: _inspect(connection, backend))
         )
     finally:
         engine.dispose()

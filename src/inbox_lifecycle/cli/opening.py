@@ -36,7 +36,6 @@ def view(
     call_budget: float | None = None,
 ) -> Iterator[View]:
     """The caller's view, with what is to be put on record."""
-    caller.check()
     with inboxes(place, trace, actor=caller.actor, service=service, call_budget=call_budget) as opened:
         if caller.as_operator is not None:
             yield View(opened.operator(actor=caller.as_operator), {})
@@ -55,9 +54,11 @@ def inboxes(
 ) -> Iterator[Inboxes]:
     """The facade over a database that is there, closed at the end."""
     provider = None if service is None else make_provider(service)
-    from inbox_lifecycle import Inboxes, audit_context
+    from inbox_lifecycle import Inboxes, SchemaMismatch, audit_context
+    from inbox_lifecycle.store.version import HEAD
 
-    require_file(place)
+    if is_missing(place):
+        raise SchemaMismatch(None, HEAD)
     said = trace or Trace()
     with ExitStack() as stack:
         stack.enter_context(audit_context(actor=actor, reason=said.reason, correlation_id=said.correlation_id))
@@ -78,18 +79,14 @@ def make_provider(service: Service) -> Instantly:
         raise WrongUsage(f"INSTANTLY_API_KEY or --provider-url: {error}") from None
 
 
-def require_file(place: Place) -> None:
-    """Nothing, if the database may be there: connecting to an SQLite file that is not there would make an empty one.
-
-    Raises:
-        SchemaMismatch: there is no such file.
-    """
-    from inbox_lifecycle.errors import SchemaMismatch
+def is_missing(place: Place) -> bool:
+    """Whether the database is an SQLite file that is not there; connecting would make an empty one."""
     from inbox_lifecycle.store.engine import read_url
-    from inbox_lifecycle.store.version import HEAD
 
     url = read_url(place.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return
-    if not url.database.startswith("file:") and not Path(url.database).exists():
-        raise SchemaMismatch(None, HEAD)
+    path = url.database or ""
+    return url.get_backend_name() == "sqlite" and _is_path(path) and not Path(path).exists()
+
+
+def _is_path(database: str) -> bool:
+    return database not in ("", ":memory:") and not database.startswith("file:")

@@ -71,25 +71,34 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Which:
-    """Which inbox: `ID` and `--id ID` are the same."""
+    """Which inbox, if one: `ID` and `--id ID` are the same."""
 
     inbox: Annotated[str | None, typer.Argument(metavar="ID", help="The inbox; --id ID is the same.")] = None
     id: Annotated[str | None, typer.Option("--id", metavar="ID", help="The inbox.")] = None
 
+    def __post_init__(self) -> None:
+        if self.inbox is not None and self.id is not None:
+            raise WrongUsage("give the inbox's id once: as ID or as --id ID")
+
     @property
     def wanted(self) -> str | None:
         """The id, if one was given."""
-        if self.inbox is not None and self.id is not None:
-            raise WrongUsage("give the inbox's id once: as ID or as --id ID")
         return self.id if self.inbox is None else self.inbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One(Which):
+    """Which inbox."""
+
+    def __post_init__(self) -> None:
+        Which.__post_init__(self)
+        if self.wanted is None:
+            raise WrongUsage("say which inbox: --id ID")
 
     @property
     def needed(self) -> str:
         """The id."""
-        wanted = self.wanted
-        if wanted is None:
-            raise WrongUsage("say which inbox: --id ID")
-        return wanted
+        return self.wanted or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +131,7 @@ class Caller:
         typer.Option(metavar="NAME", help="With --owner: the person on record.", rich_help_panel=_WHO),
     ] = None
 
-    def check(self) -> None:
-        """Exactly one view."""
+    def __post_init__(self) -> None:
         if (self.owner is None) == (self.as_operator is None):
             raise WrongUsage("say in whose name: --owner OWNER, or --as-operator NAME")
         if self.as_operator is not None and self.actor is not None:
@@ -190,9 +198,9 @@ def flattened(function: Callable[..., object], path: str) -> Callable[..., objec
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
 
     def call(**values: object) -> object:
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         try:
+            for name, group in groups.items():
+                values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
             return function(**values)
         except WrongUsage as wrong:
             wrong.command = path

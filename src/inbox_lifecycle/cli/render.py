@@ -28,7 +28,7 @@ _SHORT_HASH = 16
 _TO_THE_SECOND = 19
 
 INBOX_COLUMNS = ("id", "email_address", "owner_id", "status", "warmup_status", "version", "updated_at")
-EVENT_COLUMNS = ("version", "recorded_at", "name", "from", "to", "actor", "reason", "hash")
+EVENT_COLUMNS = ("version", "recorded_at", "name", "to", "actor", "reason", "hash")
 ATTEMPT_COLUMNS = ("opened_at", "kind", "seen_version", "outcome", "event_version", "actor", "detail", "id")
 
 
@@ -68,9 +68,10 @@ def print_fields(record: Record) -> None:
         print(f"{name.replace('_', ' '):<{width}}  {plain(value)}")
 
 
-def print_table(records: Sequence[Record], columns: Sequence[str], *, console: Console | None = None) -> None:
+def print_table(records: Sequence[Record], columns: Sequence[str], *, indent: int = 0) -> None:
     """A table of some fields."""
     from rich import box
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -79,7 +80,7 @@ def print_table(records: Sequence[Record], columns: Sequence[str], *, console: C
         table.add_column(column.replace("_", " "), overflow="fold")
     for record in records:
         table.add_row(*(Text(_cell(column, record.get(column))) for column in columns))
-    (console or make_console()).print(table)
+    make_console().print(Padding(table, (0, 0, 0, indent), expand=False))
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -93,8 +94,8 @@ def make_console(*, stderr: bool = False) -> Console:
 
 def plain(value: object) -> str:
     """A value on one line, with nothing in it that a terminal would obey."""
-    if value is None:
-        return "-"
+    if value is None or isinstance(value, bool):
+        return {None: "-", True: "yes", False: "no"}[value]
     if isinstance(value, Mapping) and tuple(value) == _PAIR:
         value = " / ".join(value.values())
     elif isinstance(value, Mapping | list | tuple):
@@ -143,10 +144,19 @@ def _pair(pair: Pair | None) -> Record | None:
 
 
 def _cell(column: str, value: object) -> str:
-    text = plain(value)
+    text = plain(_said(value) if column == "detail" else value)
     if column == "hash":
         return text[:_SHORT_HASH]
     return text[:_TO_THE_SECOND].replace("T", " ") if column.endswith("_at") and value else text
+
+
+def _said(detail: object) -> object:
+    """How an attempt ended: the clauses of a verdict that failed, or what the provider said."""
+    if isinstance(detail, list):
+        return "; ".join(f"{clause['field']} {clause['found']}" for clause in detail if not clause["held"])
+    if isinstance(detail, Mapping):
+        return ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None) or None
+    return detail
 
 
 def _context(context: Any) -> Record:

@@ -20,9 +20,9 @@ class Inbox:
     """An inbox's row as it stood when it was read."""
 
     id: InboxId
-    #: None once erased.
-    owner_id: str | None
-    #: None once erased; never in a repr, as logs are full of them.
+    #: None once erased; not in a repr, as what may identify a person does not belong in logs.
+    owner_id: str | None = field(repr=False)
+    #: None once erased; not in a repr either.
     email_address: str | None = field(repr=False)
     #: The domain of the address, lower-cased, in its ASCII (IDNA) form; None once erased.
     email_domain: str | None

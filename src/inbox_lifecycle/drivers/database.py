@@ -5,10 +5,13 @@ An error leaves here as one of ours and without the driver's own behind it: driv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.pool import Pool
 
 from inbox_lifecycle.drivers.turns import Turns
 from inbox_lifecycle.flow import Once, Read, Write
@@ -19,6 +22,16 @@ T = TypeVar("T")
 
 DatabaseStep = Read | Write | Once
 DATABASE_STEPS = (Read, Write, Once)
+
+#: When a connection of a pool was last found broken.
+_BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
+_FIRST_USED = "inbox_lifecycle_first_used"
+
+# Only for this transaction: behind a pooler, a session's settings would be another client's next. A connection that
+# broke unnoticed between statement and COMMIT would hold its locks for hours; an honest COMMIT follows at once.
+_BOUNDED = """
+select set_config('statement_timeout', '{}ms', true), set_config('idle_in_transaction_session_timeout', '1s', true)
+"""
 
 
 def perform(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
@@ -45,8 +58,8 @@ def guarded(connection: Connection, backend: Backend, work: Callable[[], T]) -> 
                 connection.invalidate()
             raise
         failure = explain(error, backend)
-        if is_disconnect(error, backend):
-            connection.invalidate()
+        if connection.invalidated or is_disconnect(error, backend, connection.connection.dbapi_connection):
+            _give_up(connection)
     raise failure
 
 
@@ -58,6 +71,10 @@ def checked_out(engine: Engine, backend: Backend, work: Callable[[Connection], T
     """
     try:
         connection = engine.connect()
+        while is_stale(connection):
+            connection.invalidate()
+            connection.close()
+            connection = engine.connect()
     except Exception as error:
         if not is_driver_error(error, backend):
             raise
@@ -66,6 +83,18 @@ def checked_out(engine: Engine, backend: Backend, work: Callable[[Connection], T
         with connection:
             return work(connection)
     raise failure
+
+
+def is_stale(connection: Connection) -> bool:
+    """Whether one that its pool made no later was found broken: a restart breaks all of a pool's connections."""
+    broken = _BROKEN.get(connection.engine.pool)
+    since = connection.info.setdefault(_FIRST_USED, time.monotonic())
+    return broken is not None and bool(since <= broken)
+
+
+def _give_up(connection: Connection) -> None:
+    _BROKEN[connection.engine.pool] = time.monotonic()
+    connection.invalidate()
 
 
 def needs_turn(backend: Backend, step: DatabaseStep) -> bool:
@@ -101,8 +130,7 @@ def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep)
     connection.execution_options(isolation_level="REPEATABLE READ" if isinstance(step, Read) else "READ COMMITTED")
     with connection.begin():
         if isinstance(step, Once) and step.patience is not None:
-            # Only for this transaction: behind a pooler, a session's settings would be another client's next.
-            connection.exec_driver_sql(f"set local statement_timeout = {max(1, int(step.patience * 1000))}")
+            connection.exec_driver_sql(_BOUNDED.format(max(1, int(step.patience * 1000))))
         return run_in(connection, backend, step)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, perform
+from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database
@@ -80,13 +80,20 @@ class NativeDatabase:
         """Perform a database step on a connection of the host's pool."""
         try:
             connection = await self._engine.connect()
+            while (sync := connection.sync_connection) is not None and is_stale(sync):
+                await connection.invalidate()
+                await connection.close()
+                connection = await self._engine.connect()
         except Exception as error:
             if not is_driver_error(error, self._backend):
                 raise
             failure = explain(error, self._backend, sent=False)
         else:
-            async with connection:
+            try:
                 return await connection.run_sync(lambda sync: perform(sync, self._backend, step))
+            finally:
+                # Even a cancelled call gives its connection back.
+                await asyncio.shield(connection.close())
         raise failure
 
     async def close(self) -> None:
@@ -101,9 +108,19 @@ class AsyncDriver:
         self._transport = transport
         self._own_transports: dict[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = {}
         self._late: set[asyncio.Task[Any]] = set()
+        self._under_way: set[asyncio.Future[None]] = set()
 
     async def run(self, flow: Flow[T]) -> T:
         """The flow's value; its errors are raised."""
+        ended = asyncio.get_running_loop().create_future()
+        self._under_way.add(ended)
+        try:
+            return await self._run(flow)
+        finally:
+            self._under_way.discard(ended)
+            ended.set_result(None)
+
+    async def _run(self, flow: Flow[T]) -> T:
         try:
             ended = await self._pump(flow, stop_at_shield=True)
         except BaseException:
@@ -114,9 +131,10 @@ class AsyncDriver:
         return ended.value
 
     async def close(self) -> None:
-        """Finish what is under way, then close connections and threads."""
-        while self._late:
-            await asyncio.wait(self._late)
+        """Finish what is under way on this loop, then close connections and threads."""
+        loop = asyncio.get_running_loop()
+        while here := [ended for ended in self._under_way | self._late if ended.get_loop() is loop]:
+            await asyncio.wait(here)
         transport = self._own_transports.pop(asyncio.get_running_loop(), None)
         if transport is not None:
             await transport.aclose()

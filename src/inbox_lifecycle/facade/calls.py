@@ -79,9 +79,7 @@ class Calls:
             provider_ref=_text("provider_ref", provider_ref),
             context=self._context(owner_id=owner_id, idempotency_key=idempotency_key if start_warmup else None),
         )
-        # The key stands for the warmup, not for the birth: a birth is unique by its address.
-        born = replace(birth, context=replace(birth.context, idempotency_key=None))
-        return births.register_and_start(self.terms, birth) if start_warmup else births.register(self.terms, born)
+        return births.register_and_start(self.terms, birth) if start_warmup else births.register(self.terms, birth)
 
     def adopt(
         self,

@@ -36,7 +36,7 @@ def read_url(url: str | URL) -> URL:
         url = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StoreMisconfigured("this is not a database URL: say postgresql://... or sqlite:///file.db") from None
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")

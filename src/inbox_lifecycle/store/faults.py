@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from sqlalchemy import exc
 
@@ -24,6 +24,9 @@ _INTEGRITY_CLASS = "23"
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "XX")
 # Refused before a statement could run: starting up or shutting down, and too many connections.
 _NOT_BEGUN = ("57P03", "53300", "08001", "08004")
+
+# The statement itself is what SQLite will not do: a table of that name is there, or a function is not.
+_SQLITE_SAYS_NO = "SQLITE_ERROR"
 
 _SQLITE_CONSTRAINTS = {
     "UNIQUE constraint failed: inboxes.id": "inboxes_pkey",
@@ -65,12 +68,12 @@ def explain(error: Exception, backend: Backend, *, sent: bool = True) -> StoreEr
     return _explain_postgresql(error, backend, sent=sent)
 
 
-def is_disconnect(error: BaseException, backend: Backend) -> bool:
-    """Whether the connection is of no more use."""
+def is_disconnect(error: BaseException, backend: Backend, raw: Any = None) -> bool:
+    """Whether the connection is of no more use; some drivers tell only by the driver connection itself, `raw`."""
     if isinstance(error, exc.DBAPIError):
-        return error.connection_invalidated or is_disconnect(error.orig or error, backend)
+        return error.connection_invalidated or is_disconnect(error.orig or error, backend, raw)
     driver = backend.dialect.loaded_dbapi
-    return isinstance(error, driver.Error) and backend.dialect.is_disconnect(error, None, None)
+    return isinstance(error, driver.Error) and backend.dialect.is_disconnect(error, raw, None)
 
 
 def _driver_errors(backend: Backend) -> type[Exception]:
@@ -86,7 +89,10 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
         return SchemaMismatch(None, HEAD)
     if "readonly" in message:
         return StoreMisconfigured("the SQLite file cannot be written: check its permissions and its folder's")
-    return StoreUnavailable(getattr(error, "sqlite_errorname", type(error).__name__))
+    code = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code == _SQLITE_SAYS_NO:
+        return StoreMisconfigured(f"the database refused a statement ({code}): see whether its tables are all ours")
+    return StoreUnavailable(code)
 
 
 def _sqlite_constraint(message: str) -> str:
@@ -104,7 +110,10 @@ def _explain_postgresql(error: Exception, backend: Backend, *, sent: bool) -> St
     if state in _UNDEFINED:
         return SchemaMismatch(None, HEAD)
     if state == _INSUFFICIENT_PRIVILEGE:
-        return StoreMisconfigured("the database role lacks a right: see `inbox-lifecycle db grant`")
+        return StoreMisconfigured(
+            "the database role lacks a right: migrate as the tables' owner, "
+            "and run as a role that `inbox-lifecycle db grant` has let in"
+        )
     if state.startswith(_INTEGRITY_CLASS):
         return ConstraintViolated(_constraint_name(error))
     if not state or state.startswith(_UNAVAILABLE_CLASSES) or is_disconnect(error, backend):

@@ -37,8 +37,8 @@ def upgrade_schema(database: str | URL | Engine, *, schema: str | None = None) -
         StoreUnavailable: the database did not answer.
         StoreMisconfigured: a schema was named on SQLite, or the role may not create it.
     """
-    with _migrating(database, schema) as (connection, backend):
-        _make_schema(connection, backend)
+    with migrating(database, schema) as (connection, backend):
+        make_schema(connection, backend)
         command.upgrade(_config(connection, backend), "head")
     return HEAD
 
@@ -51,7 +51,9 @@ def downgrade_schema(
     Raises:
         HistoryKept: there are events.
     """
-    with _migrating(database, schema) as (connection, backend):
+    with migrating(database, schema) as (connection, backend):
+        if found_revision(connection, backend) is None:
+            return
         if not drop_history:
             _refuse_losing_history(connection, backend)
         config = _config(connection, backend)
@@ -93,7 +95,8 @@ def migrations_path() -> Path:
 
 
 @contextmanager
-def _migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tuple[Connection, Backend]]:
+def migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tuple[Connection, Backend]]:
+    """A connection in a transaction that holds a whole migration; a driver's error comes out as ours."""
     ours = not isinstance(database, Engine)
     engine = database if isinstance(database, Engine) else make_engine(database)
     backend = backend_for(engine.dialect, schema)
@@ -115,7 +118,8 @@ def _migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tup
     raise failure
 
 
-def _make_schema(connection: Connection, backend: Backend) -> None:
+def make_schema(connection: Connection, backend: Backend) -> None:
+    """Take the turn of upgrading, and make the schema where there is none yet."""
     if backend.schema is None:
         return
     connection.execute(

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 
 from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
-from inbox_lifecycle.store.engine import make_engine
-from inbox_lifecycle.store.faults import explain, is_driver_error
+from inbox_lifecycle.store.migrate import migrating
 from inbox_lifecycle.store.session import DEFAULT_SCHEMA, Backend, backend_for
 from inbox_lifecycle.store.version import VERSION_TABLE
 
@@ -128,19 +127,6 @@ def _granting(database: str | URL | Engine | Connection, schema: str | None) -> 
     if isinstance(database, Connection):
         yield database, backend_for(database.dialect, schema)
         return
-    engine = database if isinstance(database, Engine) else make_engine(database)
-    backend = backend_for(engine.dialect, schema)
-    try:
-        with engine.connect() as connection:
-            if not backend.is_sqlite:
-                # All or nothing: between dropping and making a policy the role would see no rows.
-                connection.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                yield connection, backend
-    except Exception as error:
-        if is_driver_error(error, backend):
-            raise explain(error, backend) from error
-        raise
-    finally:
-        if engine is not database:
-            engine.dispose()
+    # All or nothing: between dropping and making a policy the role would see no rows.
+    with migrating(database, schema) as granting:
+        yield granting

@@ -21,6 +21,18 @@ class StoredInbox:
     #: None where there is no event at all.
     newest: int | None
 
+    @property
+    def inbox_id(self) -> str:
+        """The inbox."""
+        return self.inbox.id
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableInbox:
+    """A row with a value that no row of ours can hold."""
+
+    inbox_id: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
@@ -65,7 +77,7 @@ class InboxesToVerify:
     until: str
     limit: int
 
-    def run(self, session: Session) -> tuple[StoredInbox, ...]:
+    def run(self, session: Session) -> tuple[StoredInbox | UnreadableInbox, ...]:
         """The rows, in order of id."""
         values = {"after": self.after, "until": self.until, "limit": self.limit}
         return tuple(_stored_inbox(row) for row in session.all(reads.VERIFY_ROWS, values))
@@ -137,9 +149,13 @@ class OrphansToVerify:
         return tuple((str(row[0]), int(row[1])) for row in session.all(reads.ORPHANS, values))
 
 
-def _stored_inbox(row: Row) -> StoredInbox:
+def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
     key, newest = row[INBOX_WIDTH], row[INBOX_WIDTH + 1]
-    return StoredInbox(read_inbox(row), bytes(row[14]), None if key is None else bytes(key), newest)
+    try:
+        inbox = read_inbox(row)
+    except (TypeError, ValueError):
+        return UnreadableInbox(str(row[0]))
+    return StoredInbox(inbox, _bytes(row[14]), None if key is None else _bytes(key), newest)
 
 
 def _stored_event(row: Row) -> StoredEvent:
@@ -152,11 +168,11 @@ def _stored_event(row: Row) -> StoredEvent:
         left=None if row[5] is None else (row[5], row[6]),
         reached=(row[7], row[8]),
         recorded_at=row[9],
-        entry=bytes(row[10]),
-        hash=bytes(row[11]),
-        previous_hash=None if row[12] is None else bytes(row[12]),
+        entry=_bytes(row[10]),
+        hash=_bytes(row[11]),
+        previous_hash=None if row[12] is None else _bytes(row[12]),
         context=tuple(row[13:19]),
-        context_key=None if row[19] is None else bytes(row[19]),
+        context_key=None if row[19] is None else _bytes(row[19]),
     )
 
 
@@ -169,5 +185,10 @@ def _stored_attempt(row: Row) -> StoredAttempt:
         closed=row[9] is not None,
         event_version=row[10],
         event_name=name,
-        event_entry=None if entry is None else bytes(entry),
+        event_entry=None if entry is None else _bytes(entry),
     )
+
+
+def _bytes(value: object) -> bytes:
+    """What stands in a column of bytes, where SQLite keeps anything that was put there."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="surrogateescape")

@@ -54,15 +54,13 @@ def grant(
       inbox-lifecycle db grant app_writer | psql
       inbox-lifecycle db grant app_writer --apply
     """
-    from inbox_lifecycle.store.roles import writer_grants
+    from inbox_lifecycle.store.roles import apply_grants, writer_grants
     from inbox_lifecycle.store.session import DEFAULT_SCHEMA
 
     schema = place.schema or DEFAULT_SCHEMA
     statements = writer_grants(role, schema)
     if apply:
-        from inbox_lifecycle.cli.inspection import run_all
-
-        run_all(place, statements)
+        apply_grants(place.database_url, role, place.schema)
     # SQL even where nobody is looking: it is made to be piped into psql.
     if output.format is Format.JSON:
         print_json({"role": role, "schema": schema, "statements": statements, "applied": apply})

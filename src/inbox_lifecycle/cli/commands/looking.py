@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from inbox_lifecycle.cli.opening import view
-from inbox_lifecycle.cli.options import Caller, Output, Place, Which
+from inbox_lifecycle.cli.options import Caller, One, Output, Place
 from inbox_lifecycle.cli.render import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
@@ -23,14 +23,14 @@ from inbox_lifecycle.cli.render import (
 )
 
 
-def show(which: Which, caller: Caller, place: Place, output: Output) -> None:
+def show(one: One, caller: Caller, place: Place, output: Output) -> None:
     """Show an inbox.
 
     Example:
       inbox-lifecycle show ID --owner acme
     """
     with view(place, caller) as seen:
-        show_one(output, inbox_record(seen.calls.get(which.needed, **seen.scope)), under="account")
+        show_one(output, inbox_record(seen.calls.get(one.needed, **seen.scope)), under="account")
 
 
 def find(
@@ -68,7 +68,7 @@ def find(
         print(f"there are more: --after {page.next_after}")
 
 
-def history(which: Which, caller: Caller, place: Place, output: Output) -> None:
+def history(one: One, caller: Caller, place: Place, output: Output) -> None:
     """Show what happened to an inbox, event by event.
 
     As JSON it is one event a line. "entry" holds the bytes as written, and "hash" is SHA-256 of a zero byte and these.
@@ -77,11 +77,11 @@ def history(which: Which, caller: Caller, place: Place, output: Output) -> None:
       inbox-lifecycle history ID --as-operator olga --format json
     """
     with view(place, caller) as seen:
-        events = seen.calls.history(which.needed, **seen.scope)
+        events = seen.calls.history(one.needed, **seen.scope)
         show_many(output, map(event_record, events), EVENT_COLUMNS)
 
 
-def attempts(which: Which, caller: Caller, place: Place, output: Output) -> None:
+def attempts(one: One, caller: Caller, place: Place, output: Output) -> None:
     """Show every call that asked for an inbox's warmup, and how it ended.
 
     As JSON it is one attempt a line. One without an outcome is in flight, or waits for `reconcile`.
@@ -90,5 +90,5 @@ def attempts(which: Which, caller: Caller, place: Place, output: Output) -> None
       inbox-lifecycle attempts ID --owner acme
     """
     with view(place, caller) as seen:
-        made = seen.calls.attempts(which.needed, **seen.scope)
+        made = seen.calls.attempts(one.needed, **seen.scope)
         show_many(output, map(attempt_record, made), ATTEMPT_COLUMNS)

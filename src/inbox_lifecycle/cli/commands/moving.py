@@ -11,12 +11,12 @@ from inbox_lifecycle.cli.options import (
     Caller,
     Expected,
     Once,
+    One,
     Operating,
     Output,
     Place,
     Service,
     Trace,
-    Which,
     WrongUsage,
 )
 from inbox_lifecycle.cli.render import inbox_record, show_one
@@ -32,12 +32,12 @@ _CallBudget = Annotated[
 
 
 def register(
+    *,
     place: Place,
     service: Service,
     trace: Trace,
     once: Once,
     output: Output,
-    *,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The inbox's email address.")],
     owner: Annotated[str, typer.Option(metavar="OWNER", help="Whose inbox it is.")],
     actor: Annotated[str | None, typer.Option(metavar="NAME", help="The person on record.")] = None,
@@ -69,14 +69,14 @@ def register(
 
 
 def start_warmup(
-    which: Which,
+    *,
+    one: One,
     caller: Caller,
     place: Place,
     service: Service,
     trace: Trace,
     once: Once,
     output: Output,
-    *,
     call_budget: _CallBudget = None,
 ) -> None:
     """Ask the provider for warmup, for the first time.
@@ -85,19 +85,19 @@ def start_warmup(
       inbox-lifecycle start-warmup --id ID --owner acme
     """
     with view(place, caller, trace, service=service, call_budget=call_budget) as seen:
-        inbox = seen.calls.start_warmup(which.needed, **seen.scope, idempotency_key=once.idempotency_key)
+        inbox = seen.calls.start_warmup(one.needed, **seen.scope, idempotency_key=once.idempotency_key)
         show_one(output, inbox_record(inbox), under="account")
 
 
 def retry_warmup(
-    which: Which,
+    *,
+    one: One,
     caller: Caller,
     place: Place,
     service: Service,
     trace: Trace,
     once: Once,
     output: Output,
-    *,
     call_budget: _CallBudget = None,
 ) -> None:
     """Ask the provider for warmup again, because the first call failed.
@@ -110,12 +110,12 @@ def retry_warmup(
       inbox-lifecycle retry-warmup --id ID --as-operator olga --reason "provider was down"
     """
     with view(place, caller, trace, service=service, call_budget=call_budget) as seen:
-        inbox = seen.calls.retry_warmup(which.needed, **seen.scope, idempotency_key=once.idempotency_key)
+        inbox = seen.calls.retry_warmup(one.needed, **seen.scope, idempotency_key=once.idempotency_key)
         show_one(output, inbox_record(inbox), under="account")
 
 
 def ban(
-    which: Which, operating: Operating, place: Place, trace: Trace, once: Once, expected: Expected, output: Output
+    *, one: One, operating: Operating, place: Place, trace: Trace, once: Once, expected: Expected, output: Output
 ) -> None:
     """Take an inbox out: banned / banned.
 
@@ -125,20 +125,20 @@ def ban(
     with inboxes(place, trace) as opened:
         operator = opened.operator(actor=operating.as_operator)
         inbox = operator.ban(
-            which.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
+            one.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
         )
         show_one(output, inbox_record(inbox), under="account")
 
 
 def correct(
-    which: Which,
+    *,
+    one: One,
     operating: Operating,
     place: Place,
     trace: Trace,
     once: Once,
     expected: Expected,
     output: Output,
-    *,
     status: Annotated[str, typer.Option(metavar="WORD", help="pending, warming, active or banned.")],
     warmup_status: Annotated[str, typer.Option(metavar="WORD", help="not_started, warming, active or banned.")],
 ) -> None:
@@ -151,7 +151,7 @@ def correct(
         raise WrongUsage("a correction has a reason: --reason TEXT")
     with inboxes(place, trace) as opened:
         inbox = opened.operator(actor=operating.as_operator).correct(
-            which.needed,
+            one.needed,
             status=status,
             warmup_status=warmup_status,
             reason=trace.reason,
@@ -162,7 +162,8 @@ def correct(
 
 
 def fail_warmup(
-    which: Which,
+    *,
+    one: One,
     operating: Operating,
     place: Place,
     service: Service,
@@ -179,13 +180,14 @@ def fail_warmup(
     with inboxes(place, trace, service=service) as opened:
         operator = opened.operator(actor=operating.as_operator)
         inbox = operator.fail_warmup(
-            which.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
+            one.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
         )
         show_one(output, inbox_record(inbox), under="account")
 
 
 def graduate(
-    which: Which,
+    *,
+    one: One,
     operating: Operating,
     place: Place,
     service: Service,
@@ -202,6 +204,6 @@ def graduate(
     with inboxes(place, trace, service=service) as opened:
         operator = opened.operator(actor=operating.as_operator)
         inbox = operator.graduate(
-            which.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
+            one.needed, idempotency_key=once.idempotency_key, expected_version=expected.expected_version
         )
         show_one(output, inbox_record(inbox), under="account")

@@ -66,7 +66,7 @@ def reconcile(
 def print_report(report: Verification) -> None:
     """What was looked at, and what was found."""
     counts = {name: count for name, count in report.as_dict().items() if isinstance(count, int)}
-    print_fields(counts | {"clean": "yes" if report.clean else "no", "findings": len(report.findings)})
+    print_fields(counts | {"findings": len(report.findings)})
     for title, places in (("findings", report.findings), ("worth a look, and no damage", report.notices)):
         if places:
             print(f"\n{title}")
