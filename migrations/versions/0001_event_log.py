@@ -128,6 +128,12 @@ create trigger inbox_events_no_replace before insert on inbox_events
 when exists (select 1 from inbox_events e where e.inbox_id = new.inbox_id and e.version = new.version)
 begin select raise(abort, 'inbox_events_pkey'); end;
 
+create trigger inbox_events_no_replace_by_key before insert on inbox_events
+when new.idempotency_key is not null and exists (
+    select 1 from inbox_events e where e.inbox_id = new.inbox_id and e.idempotency_key = new.idempotency_key
+)
+begin select raise(abort, 'inbox_events_idempotency_key'); end;
+
 create trigger inbox_events_born before insert on inbox_events
 when new.version = 1 and exists (select 1 from inboxes i where i.id = new.inbox_id)
 begin select raise(abort, 'inbox_events_head'); end;

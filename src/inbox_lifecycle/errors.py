@@ -39,6 +39,11 @@ from inbox_lifecycle.verdict import Verdict
 class InboxLifecycleError(Exception):
     """The base of every error this library raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are copied by calling their class with the message; ours are made from facts. Worker processes
+        # hand them over this way.
+        return _made_again, (type(self), self.args, self.__dict__)
+
 
 class InvalidInput(InboxLifecycleError, ValueError):
     """The call itself is wrong; nothing was looked up and nothing moved."""
@@ -273,3 +278,9 @@ class StepRefused(InboxLifecycleError):
             "call it on Inboxes itself, outside the transaction"
         )
         self.step = step
+
+
+def _made_again(kind: type[InboxLifecycleError], args: tuple[object, ...], facts: dict[str, object]) -> object:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error

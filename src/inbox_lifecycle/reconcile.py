@@ -1,6 +1,7 @@
 """Settling what calls left open: for each attempt past its lease, ask the provider for the truth and act on its behalf.
 
     the inbox has moved on since the attempt saw it     superseded (and marked, if the inbox is banned by now)
+    the rules refuse it where it still stands           refused, as the call itself would have closed it
     the provider says it warms                          the inbox is moved, as the call itself would have done
     a definite no                                       abandoned
     a job is still running, or no usable answer         left open for the next run
@@ -17,14 +18,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState
-from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, RetryRefused
+from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState, judge
+from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, InvalidInput, RetryRefused
 from inbox_lifecycle.flow import Flow, again
-from inbox_lifecycle.lifecycle.record import Acceptor, mailbox_of, record_warmup_started
+from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
 from inbox_lifecycle.store.rows import OpenAttempt
 from inbox_lifecycle.store.statements import FIRST_ID, ClearMark, CloseAttempt, UnsettledAttempts
 from inbox_lifecycle.terms import Terms
+from inbox_lifecycle.verdict import Verdict
 
 logger = logging.getLogger("inbox_lifecycle")
 
@@ -38,7 +40,7 @@ class Reconciled:
 
     #: Inboxes moved to warming on behalf of their attempt.
     moved: int = 0
-    #: Closed on the provider's definite no, and expired launches.
+    #: Closed on a definite no, the provider's or the gate's, and expired launches.
     abandoned: int = 0
     #: Closed because the inbox had moved on.
     superseded: int = 0
@@ -106,17 +108,27 @@ def _settle_expired(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Recon
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How an attempt closes."""
+
+    outcome: str
+    #: JSON-ready.
+    detail: object
+    #: The name of the count that grows.
+    count: str
+
+
 def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str]:
     """The name of the count that grows."""
     try:
-        if entry.attempt.kind is AttemptKind.LAUNCH:
-            return (yield from _close(terms, entry, "abandoned", {"outcome": "unknown"}))
-        if entry.seen.inbox.version != entry.attempt.seen_version:
-            return (yield from _close(terms, entry, "superseded", {"version": entry.seen.inbox.version}))
+        ending = _ending(entry, said)
+        if ending is not None:
+            yield from _close(terms, entry, ending)
+            return ending.count
         if said is WarmupState.WARMING:
-            return (yield from _roll_forward(terms, entry))
-        if said.definitely_not_warming:
-            return (yield from _close(terms, entry, "abandoned", {"provider": said.value}))
+            yield from _roll_forward(terms, entry)
+            return "moved"
     except (RetryRefused, InboxNotFound):
         # It moved on, or was erased, between our look and our commit; the attempt is closed.
         return "superseded"
@@ -125,7 +137,19 @@ def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str]:
     return "left"
 
 
-def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[str]:
+def _ending(entry: OpenAttempt, said: WarmupState) -> _Ending | None:
+    if entry.attempt.kind is AttemptKind.LAUNCH:
+        return _Ending("abandoned", {"outcome": "unknown"}, "abandoned")
+    if _moved_on(entry):
+        return _Ending("superseded", {"version": entry.seen.inbox.version}, "superseded")
+    if not _gate(entry).holds:
+        return _Ending("refused", _gate(entry).as_list(), "abandoned")
+    if said.definitely_not_warming:
+        return _Ending("abandoned", {"provider": said.value}, "abandoned")
+    return None
+
+
+def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[None]:
     attempt = entry.attempt
     acceptor = Acceptor(
         attempt_id=attempt.id,
@@ -136,27 +160,33 @@ def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[str]:
         overtaken="superseded",
     )
     yield from record_warmup_started(terms, entry.seen, acceptor)
-    return "moved"
 
 
-def _close(terms: Terms, entry: OpenAttempt, outcome: str, detail: dict[str, object]) -> Flow[str]:
+def _close(terms: Terms, entry: OpenAttempt, ending: _Ending) -> Flow[None]:
     statement = CloseAttempt(
         inbox_id=entry.attempt.inbox_id,
         owner_id=entry.attempt.context.owner_id,
         attempt_id=entry.attempt.id,
-        outcome=outcome,
+        outcome=ending.outcome,
         now=terms.clock(),
-        detail=detail,
+        detail=ending.detail,
         # Nobody knows whether the provider accepted; if the inbox is banned by now, it is to be told to stop.
-        accepted=outcome == "superseded",
+        accepted=ending.outcome == "superseded",
     )
     yield from again(statement)
-    return outcome
 
 
 def _asks_provider(entry: OpenAttempt) -> bool:
-    unmoved = entry.seen.inbox.version == entry.attempt.seen_version
-    return unmoved and entry.attempt.kind is not AttemptKind.LAUNCH
+    return entry.attempt.kind is not AttemptKind.LAUNCH and not _moved_on(entry) and _gate(entry).holds
+
+
+def _moved_on(entry: OpenAttempt) -> bool:
+    return entry.seen.inbox.version != entry.attempt.seen_version
+
+
+def _gate(entry: OpenAttempt) -> Verdict:
+    """A call may have died between opening its attempt and having it refused."""
+    return judge(entry.seen.inbox.state, COMMANDS[entry.attempt.kind])
 
 
 def _disable_marked(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Reconciled]:
@@ -199,7 +229,13 @@ def _by_provider(terms: Terms, attempts: Sequence[OpenAttempt]) -> list[tuple[An
         inbox = entry.seen.inbox
         if inbox.erased_at is not None:
             continue
-        provider = terms.provider_for(inbox)
+        try:
+            provider = terms.provider_for(inbox)
+        except InvalidInput:
+            raise
+        except Exception as error:  # noqa: BLE001 - the host's own callable: one inbox must not stop all the others
+            logger.warning("inbox %s has no provider for now: %s", inbox.id, type(error).__name__)
+            continue
         if provider.name == inbox.provider:
             groups.setdefault(id(provider), (provider, {}))[1][inbox.id] = entry
     return [(provider, list(entries.values())) for provider, entries in groups.values()]

@@ -38,6 +38,7 @@ from tests.support.contract import (
     WARMING,
     attempt_on,
     born,
+    crosswise,
     in_flight,
     lead_back,
     nothing_moves,
@@ -265,6 +266,7 @@ def test_database_without_our_schema_names_the_cure(
 MALFORMED_IDS = ("", "7", "not-a-uuid", UNKNOWN_ID[:-1], UNKNOWN_ID.replace("-", ""), f"{{{UNKNOWN_ID}}}", *UNKEEPABLE)
 
 
+@crosswise
 @pytest.mark.parametrize("method", ["retry_warmup", "start_warmup", "get", "history", "attempts"])
 def test_malformed_id_is_told_before_anything_is_looked_up(nowhere: AnyFace, method: str) -> None:
     """An id that is no UUID is the caller's mistake, whatever the database would say."""
@@ -274,6 +276,7 @@ def test_malformed_id_is_told_before_anything_is_looked_up(nowhere: AnyFace, met
     assert issubclass(MalformedId, ValueError)
 
 
+@crosswise
 @pytest.mark.parametrize("method", ["retry_warmup", "start_warmup", "get", "history", "attempts"])
 def test_malformed_owner_is_told_before_anything_is_looked_up(nowhere: AnyFace, method: str) -> None:
     """No owner's id can be empty, another thing than text, or a text that cannot be kept."""
@@ -298,6 +301,7 @@ def test_search_for_an_owner_of_none_finds_nobodys_inboxes(face: AnyFace) -> Non
         face.find(owner_id=None)
 
 
+@crosswise
 @pytest.mark.parametrize("wrong", ["", "k" * 256, 7, *UNKEEPABLE], ids=["empty", "long", "number", "NUL", "hi", "lo"])
 def test_malformed_key_is_told_before_anything_is_looked_up(nowhere: AnyFace, wrong: Any) -> None:
     """A key is a text of 1 to 255 characters that every database can keep."""

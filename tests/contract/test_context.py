@@ -22,6 +22,7 @@ from tests.support.contract import (
     Clock,
     attempt_on,
     born,
+    crosswise,
     in_flight,
     nothing_moves,
     retry,
@@ -192,6 +193,7 @@ def test_word_that_cannot_be_kept_is_refused_where_it_is_said(name: str) -> None
             audit_context(**words)
 
 
+@crosswise
 @pytest.mark.parametrize("wrong", ["", *UNKEEPABLE], ids=["empty", "NUL", "high", "low"])
 def test_operator_without_a_name_that_can_be_kept_is_refused(face: AnyFace, wrong: str) -> None:
     """Operators act across owners, so each has a name."""
@@ -207,6 +209,7 @@ CALLS: dict[str, Callable[[AnyFace, Inbox], object]] = {
 }
 
 
+@crosswise
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_call_by_nobody_is_an_error_where_actors_are_required(
     make: MakeFace, database: TestDatabase, provider_sandbox: Sandbox, call: Callable[[AnyFace, Inbox], object]
@@ -220,6 +223,7 @@ def test_call_by_nobody_is_an_error_where_actors_are_required(
     assert provider_sandbox.requests == ()
 
 
+@crosswise
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_call_by_somebody_passes_where_actors_are_required(
     make: MakeFace, call: Callable[[AnyFace, Inbox], object]

@@ -31,6 +31,7 @@ from tests.support.contract import (
     WARMING,
     adopted,
     born,
+    crosswise,
     nothing_moves,
     together,
     warming,
@@ -120,6 +121,7 @@ def test_correction_without_a_reason_that_can_be_kept_is_refused(
         face.operator().correct(inbox.id, status="active", warmup_status="active", reason=reason)
 
 
+@crosswise
 @pytest.mark.parametrize("name", MOVES)
 def test_move_of_an_unknown_inbox_is_not_found(face: AnyFace, provider_sandbox: Sandbox, name: str) -> None:
     """There is nothing to move, and nobody is asked about it."""
@@ -159,6 +161,7 @@ def test_racing_corrections_all_land_one_after_the_other(face: AnyFace) -> None:
     assert [event.version for event in face.history(inbox.id, owner_id=OWNER)] == list(range(1, 8))
 
 
+@crosswise
 @pytest.mark.parametrize("name", MOVES)
 def test_text_that_cannot_be_kept_is_refused(face: AnyFace, database: TestDatabase, name: str) -> None:
     """NUL and half a surrogate pair are refused in the reason, which every move takes."""

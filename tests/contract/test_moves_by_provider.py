@@ -20,6 +20,7 @@ from tests.support.contract import (
     PENDING,
     adopted,
     born,
+    crosswise,
     in_flight,
     nothing_moves,
     retry,
@@ -119,6 +120,7 @@ def test_inbox_that_meets_the_policy_graduates(face: AnyFace, provider_sandbox: 
     assert face.history(inbox.id, owner_id=OWNER)[-1].event == InboxGraduated(reputation=90, total_sent=200)
 
 
+@crosswise
 @pytest.mark.parametrize(
     ("figures", "failed"),
     [
@@ -181,6 +183,7 @@ def test_graduation_without_figures_is_a_provider_error(
 NOT_WARMING = [PENDING, ACTIVE, BANNED, Pair(Status.WARMING, WarmupStatus.ACTIVE)]
 
 
+@crosswise
 @pytest.mark.parametrize("name", ["fail_warmup", "graduate"])
 @pytest.mark.parametrize("pair", NOT_WARMING, ids=str)
 def test_what_only_a_warming_inbox_may_do_is_refused_elsewhere(

@@ -19,7 +19,7 @@ from inbox_lifecycle.errors import (
 )
 from inbox_lifecycle.testing import Sandbox, WarmupCode
 from tests.fix_face import MakeFace
-from tests.support.contract import ANA, OWNER, WARMING, attempt_on, born, nothing_moves, outcomes, retry
+from tests.support.contract import ANA, OWNER, WARMING, attempt_on, born, crosswise, nothing_moves, outcomes, retry
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
@@ -108,6 +108,7 @@ def test_fault_gives_its_error_moves_nothing_and_leaves_its_attempt(
     assert (attempt.seen_version, attempt.event_version, attempt.to_disable) == (1, None, False)
 
 
+@crosswise
 @every_fault
 def test_plain_retry_after_a_fault_succeeds(face: AnyFace, provider_sandbox: Sandbox, fault: Fault) -> None:
     """Whatever happened before, the next call stands for itself; an older open attempt does not stand in its way."""

@@ -21,6 +21,7 @@ from tests.support.contract import (
     WARMING,
     Clock,
     born,
+    crosswise,
     lead_back,
     nothing_moves,
     retry,
@@ -120,6 +121,7 @@ def test_find_by_either_status_gives_only_these(face: AnyFace) -> None:
     assert ids(face.find(owner_id=OWNER, status="banned")) == []
 
 
+@crosswise
 @pytest.mark.parametrize(
     "domain", ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"]
 )
@@ -140,6 +142,7 @@ def pages(face: AnyFace, limit: int, **conditions: Any) -> list[list[str]]:
     return found
 
 
+@crosswise
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
 def test_pages_have_no_gap_and_no_repeat_where_all_are_born_at_once(make: MakeFace, limit: int) -> None:
     """Seven inboxes of the same microsecond come each once, in pages as full as they can be."""
@@ -198,6 +201,7 @@ def test_malformed_mark_is_told(face: AnyFace) -> None:
             face.find(owner_id=OWNER, after=wrong)
 
 
+@crosswise
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
@@ -217,6 +221,7 @@ def test_malformed_condition_is_told(face: AnyFace, condition: dict[str, Any], t
         face.find(**{"owner_id": OWNER} | condition)
 
 
+@crosswise
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
 def test_mark_at_either_end_of_time_is_taken(face: AnyFace, at: str) -> None:
     """A mark is compared and never shown, so any time that can be written will do."""

@@ -13,7 +13,7 @@ import pytest
 from inbox_lifecycle import Inbox, InboxLifecycleError, Instantly, audit_context
 from inbox_lifecycle.testing import Sandbox, WarmupCode
 from tests.fix_face import MakeFace
-from tests.support.contract import UNKNOWN_ID, in_flight
+from tests.support.contract import UNKNOWN_ID, crosswise, in_flight
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
@@ -145,6 +145,7 @@ FAILURES: dict[str, Provoke] = {
 }
 
 
+@crosswise
 @pytest.mark.parametrize("provoke", FAILURES.values(), ids=FAILURES.keys())
 def test_failure_gives_nothing_away(
     face: AnyFace, inbox: Inbox, provider_sandbox: Sandbox, caplog: pytest.LogCaptureFixture, provoke: Provoke

@@ -70,8 +70,6 @@ def test_checking_as_the_owner_of_the_tables_warns(
     """Whoever owns the tables could drop their guards."""
     role = f"owner_{uuid.uuid4().hex[:8]}"
     postgres.administer(sql.SQL("create role {} login").format(sql.Identifier(role)))
-    database = postgres_database.url.rpartition("/")[2].partition("?")[0].encode()
-    del database
     try:
         terminal = Terminal(tmp_path, postgres_database)
         postgres_database.execute(f"grant create on database {_name(postgres_database)} to {role}")

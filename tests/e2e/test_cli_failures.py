@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,14 @@ WARMING = ("warming / warming", 2, 2)
 
 @pytest.fixture
 def terminal(tmp_path: Path, database: TestDatabase, provider_sandbox: Sandbox) -> Terminal:
-    """A shell with a migrated database and a provider."""
+    """A shell with a migrated database, SQLite and again PostgreSQL, and a provider."""
     return Terminal(tmp_path, database, provider_sandbox)
 
 
 @pytest.fixture
-def small_terminal(tmp_path: Path, sqlite_database: TestDatabase) -> Terminal:
-    """A shell with an SQLite database, for what does not depend on it."""
-    return Terminal(tmp_path, sqlite_database)
+def small_terminal(tmp_path: Path, sqlite_database: TestDatabase, provider_sandbox: Sandbox) -> Terminal:
+    """A shell with an SQLite database and a provider, for what no database can change."""
+    return Terminal(tmp_path, sqlite_database, provider_sandbox)
 
 
 @pytest.mark.parametrize(
@@ -40,23 +41,23 @@ def small_terminal(tmp_path: Path, sqlite_database: TestDatabase) -> Terminal:
     ids=["rejected", "throttled", "busy", "unavailable", "unknown"],
 )
 def test_what_the_provider_did_is_the_exit_code(
-    terminal: Terminal, order: dict[str, object], code: int, outcome: str | None, cure: str
+    small_terminal: Terminal, order: dict[str, object], code: int, outcome: str | None, cure: str
 ) -> None:
     """Each failure of the provider has a code of its own, a cure and an attempt; the inbox stays where it was."""
-    assert terminal.sandbox is not None
-    inbox = terminal.register()
-    terminal.sandbox.fail_next(**order)  # type: ignore[arg-type]  # the orders above are right by their tests
-    ran = terminal.run("retry-warmup", "--id", inbox.id, "--owner", "acme")
+    assert small_terminal.sandbox is not None
+    inbox = small_terminal.register()
+    small_terminal.sandbox.fail_next(**order)  # type: ignore[arg-type]  # the orders above are right by their tests
+    ran = small_terminal.run("retry-warmup", "--id", inbox.id, "--owner", "acme")
     assert (ran.code, ran.out) == (code, "")
     assert cure in ran.err
-    assert (terminal.standing(inbox), terminal.outcomes(inbox)) == (PENDING, [outcome])
+    assert (small_terminal.standing(inbox), small_terminal.outcomes(inbox)) == (PENDING, [outcome])
 
 
-def test_a_provider_that_is_not_there_is_unavailable(terminal: Terminal) -> None:
+def test_a_provider_that_is_not_there_is_unavailable(small_terminal: Terminal) -> None:
     """Nothing listens at the provider's URL."""
-    inbox = terminal.register()
-    ran = terminal.run("retry-warmup", inbox.id, "--owner", "acme", "--provider-url", "http://127.0.0.1:9")
-    assert (ran.code, terminal.standing(inbox), terminal.outcomes(inbox)) == (23, PENDING, ["unavailable"])
+    inbox = small_terminal.register()
+    ran = small_terminal.run("retry-warmup", inbox.id, "--owner", "acme", "--provider-url", "http://127.0.0.1:9")
+    assert (ran.code, small_terminal.standing(inbox), small_terminal.outcomes(inbox)) == (23, PENDING, ["unavailable"])
 
 
 def test_an_acceptance_that_could_not_be_written_down_says_so(terminal: Terminal) -> None:
@@ -76,14 +77,14 @@ def test_an_acceptance_that_could_not_be_written_down_says_so(terminal: Terminal
     assert (terminal.standing(inbox), terminal.outcomes(inbox)) == (PENDING, [None])
 
 
-@pytest.mark.parametrize("command", ["show", "history", "attempts", "retry-warmup"])
-def test_another_owners_inbox_is_not_found(terminal: Terminal, command: str) -> None:
+@pytest.mark.parametrize("command", ["history", "retry-warmup"])
+def test_another_owners_inbox_is_not_found(small_terminal: Terminal, command: str) -> None:
     """It looks like an id that nobody has, and leaves no attempt."""
-    inbox = terminal.register()
-    ran = terminal.run(command, inbox.id, "--owner", "another")
+    inbox = small_terminal.register()
+    ran = small_terminal.run(command, inbox.id, "--owner", "another")
     assert (ran.code, ran.out) == (12, "")
     assert "check the id" in ran.err
-    assert (terminal.standing(inbox), terminal.outcomes(inbox)) == (PENDING, [])
+    assert (small_terminal.standing(inbox), small_terminal.outcomes(inbox)) == (PENDING, [])
 
 
 def test_a_retry_of_a_warming_inbox_is_refused_with_its_verdict(terminal: Terminal) -> None:
@@ -96,28 +97,28 @@ def test_a_retry_of_a_warming_inbox_is_refused_with_its_verdict(terminal: Termin
     assert (terminal.standing(inbox), terminal.outcomes(inbox)) == (WARMING, ["moved", "refused"])
 
 
-def test_an_address_registered_twice_exists_already(terminal: Terminal) -> None:
+def test_an_address_registered_twice_exists_already(small_terminal: Terminal) -> None:
     """Another owner does not get it either."""
-    inbox = terminal.register()
-    ran = terminal.run("register", ANA, "--owner", "another")
-    assert (ran.code, ran.out, terminal.standing(inbox)) == (14, "", PENDING)
+    inbox = small_terminal.register()
+    ran = small_terminal.run("register", ANA, "--owner", "another")
+    assert (ran.code, ran.out, small_terminal.standing(inbox)) == (14, "", PENDING)
 
 
-def test_a_move_from_another_version_is_a_conflict(terminal: Terminal) -> None:
+def test_a_move_from_another_version_is_a_conflict(small_terminal: Terminal) -> None:
     """`--expected-version` protects what was decided on an older state."""
-    inbox = terminal.warm()
-    ran = terminal.run("ban", inbox.id, "--as-operator", "olga", "--expected-version", "1")
-    assert (ran.code, ran.out, terminal.standing(inbox)) == (15, "", WARMING)
+    inbox = small_terminal.warm()
+    ran = small_terminal.run("ban", inbox.id, "--as-operator", "olga", "--expected-version", "1")
+    assert (ran.code, ran.out, small_terminal.standing(inbox)) == (15, "", WARMING)
 
 
-def test_a_key_of_another_operation_is_reused(terminal: Terminal) -> None:
+def test_a_key_of_another_operation_is_reused(small_terminal: Terminal) -> None:
     """An idempotency key stands for one operation on an inbox."""
-    inbox = terminal.register()
+    inbox = small_terminal.register()
     ban = ("ban", inbox.id, "--as-operator", "olga", "--idempotency-key", "k-1")
-    assert terminal.run(*ban).code == 0
+    assert small_terminal.run(*ban).code == 0
     pair = ("--status", "pending", "--warmup-status", "not_started", "--reason", "mistaken")
-    ran = terminal.run("correct", inbox.id, "--as-operator", "olga", "--idempotency-key", "k-1", *pair)
-    assert (ran.code, ran.out, terminal.standing(inbox)) == (11, "", ("banned / banned", 2, 2))
+    ran = small_terminal.run("correct", inbox.id, "--as-operator", "olga", "--idempotency-key", "k-1", *pair)
+    assert (ran.code, ran.out, small_terminal.standing(inbox)) == (11, "", ("banned / banned", 2, 2))
 
 
 def test_damage_is_found_and_named(terminal: Terminal) -> None:
@@ -131,12 +132,12 @@ def test_damage_is_found_and_named(terminal: Terminal) -> None:
     assert (finding["kind"], finding["inbox_id"], finding["version"]) == ("commitment", inbox.id, 2)
 
 
-def test_damage_stands_in_the_table_too(terminal: Terminal) -> None:
+def test_damage_stands_in_the_table_too(small_terminal: Terminal) -> None:
     """A person reads the same report."""
-    assert terminal.database is not None
-    inbox = terminal.warm()
-    tamper(terminal.database, "actor = 'mallory'", inbox, 2)
-    ran = terminal.run("verify", "--format", "table")
+    assert small_terminal.database is not None
+    inbox = small_terminal.warm()
+    tamper(small_terminal.database, "actor = 'mallory'", inbox, 2)
+    ran = small_terminal.run("verify", "--format", "table")
     assert (ran.code, "commitment" in ran.out, inbox.id in ran.out) == (1, True, True)
 
 
@@ -190,13 +191,10 @@ def test_a_schema_on_sqlite_is_misconfigured(small_terminal: Terminal) -> None:
     [
         ("show", "seven", "--owner", "acme"),
         ("register", "ana.at.mail", "--owner", "acme"),
-        ("register", "ana@mail", "--owner", "acme"),
         ("find", "--as-operator", "olga", "--status", "asleep"),
-        ("find", "--as-operator", "olga", "--after", "yesterday"),
-        ("find", "--owner", ""),
         ("register", ANA, "--owner", "acme", "--reason", "half a letter: \udcff"),
     ],
-    ids=["id", "no @", "no dot", "status", "mark", "owner", "text"],
+    ids=["id", "address", "status", "text"],
 )
 def test_malformed_input_is_said_without_repeating_it(small_terminal: Terminal, arguments: tuple[str, ...]) -> None:
     """Nothing is looked up and nothing is written."""
@@ -208,33 +206,35 @@ def test_malformed_input_is_said_without_repeating_it(small_terminal: Terminal, 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupted_while_the_provider_answers_the_attempt_stays_open(
-    terminal: Terminal, number: signal.Signals
+    small_terminal: Terminal, number: signal.Signals
 ) -> None:
     """The exit code is that of the signal, the inbox has not moved, and `reconcile` can ask for the truth."""
-    assert terminal.sandbox is not None
-    inbox = terminal.register()
+    assert small_terminal.sandbox is not None
+    inbox = small_terminal.register()
     started: list[subprocess.Popen[str]] = []
+    known = threading.Event()
 
     def interrupt(request: SandboxRequest) -> None:
         if request.operation is Operation.ENABLE:
+            known.wait(PATIENCE)
             started[0].send_signal(number)
             started[0].wait(PATIENCE)
 
-    # The callback waits in the sandbox's own thread until the process is there.
-    with terminal.start("retry-warmup", inbox.id, "--owner", "acme") as process:
+    small_terminal.sandbox.before_answer(interrupt)
+    with small_terminal.start("retry-warmup", inbox.id, "--owner", "acme") as process:
         started.append(process)
-        terminal.sandbox.before_answer(interrupt)
+        known.set()
         out, err = process.communicate(timeout=PATIENCE)
     ran = Ran(process.returncode, out, err)
-    terminal.check(ran)
+    small_terminal.check(ran)
     assert (ran.code, ran.out) == (128 + number, "")
-    assert (terminal.standing(inbox), terminal.outcomes(inbox)) == (PENDING, [None])
+    assert (small_terminal.standing(inbox), small_terminal.outcomes(inbox)) == (PENDING, [None])
 
 
-def test_output_that_nobody_reads_ends_quietly(terminal: Terminal) -> None:
+def test_output_that_nobody_reads_ends_quietly(small_terminal: Terminal) -> None:
     """`... | head` closes the pipe; there is no traceback and a code of its own."""
-    inbox = terminal.register()
-    with terminal.start("history", inbox.id, "--owner", "acme") as process:
+    inbox = small_terminal.register()
+    with small_terminal.start("history", inbox.id, "--owner", "acme") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.support.aftermath import (
     unmoved,
     warming,
 )
+from tests.support.children import run_child
 from tests.support.databases import TestDatabase
 from tests.support.faces import Face
 from tests.support.interrupts import Interrupts, SoftTimeLimit
@@ -207,22 +207,20 @@ def test_budget_over_while_recording_is_raised_and_recorded_later(scene: Scene, 
     assert scene.settle() == Reconciled()
 
 
-def test_interrupted_anywhere_leaves_what_can_be_settled(scene: Scene, provider_sandbox: Sandbox) -> None:
-    """At whatever instant the signal strikes: all recorded, or an open attempt, or nothing; and the facade works on."""
-    for number in range(24):
-        email = f"ana{number}@mail.example.com"
-        inbox = scene.face.register(email_address=email, owner_id=OWNER)
-        struck_at_random = Timer(number * 0.0005, scene.interrupts.send)
-        try:
-            with scene.interrupts.raising(scene.kind):
-                struck_at_random.start()
-                try:
-                    scene.face.retry_warmup(inbox.id, owner_id=OWNER)
-                finally:
-                    # It strikes in here at the latest.
-                    struck_at_random.join()
-        except scene.kind:
-            pass
-        assert standing(scene.database, inbox.id) in {unmoved(), unmoved(None), warming("moved")}
-        scene.settle()
-        assert (standing(scene.database, inbox.id).status == "warming") is provider_sandbox.warming(email)
+def test_interrupted_anywhere_leaves_what_can_be_settled(
+    face: Face, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """At whatever instant a signal strikes: all recorded, or an open attempt, or nothing; and the process works on."""
+    emails = [f"ana{number}@mail.example.com" for number in range(40)]
+    inboxes = [face.register(email_address=email, owner_id=OWNER) for email in emails]
+    run_child(
+        "tests.support.struck_child",
+        database.url,
+        provider_sandbox.base_url,
+        provider_sandbox.api_key,
+        *[inbox.id for inbox in inboxes],
+    )
+    assert {standing(database, inbox.id) for inbox in inboxes} <= {unmoved(), unmoved(None), warming("moved")}
+    settle(face, database)
+    for email, inbox in zip(emails, inboxes, strict=True):
+        assert (standing(database, inbox.id).status == "warming") is provider_sandbox.warming(email)

@@ -9,6 +9,7 @@ import pytest
 from inbox_lifecycle.domain import InboxId, InboxRegistered
 from inbox_lifecycle.ids import new_id
 from tests.support.forging import (
+    KEY,
     PENDING,
     Cheat,
     Cheats,
@@ -42,6 +43,13 @@ def _replace_an_event(ground: Ground) -> tuple[Statement, ...]:
 def _replace_an_event_by_rowid(ground: Ground) -> tuple[Statement, ...]:
     event = event_of(ground.ana, previous=ground.head(ground.ana), version=9)
     return (insert("inbox_events", {"rowid": 1, **event}, verb="replace"),)
+
+
+@ON_SQLITE.refused_by("inbox_events_idempotency_key")
+def _replace_an_event_by_its_idempotency_key(ground: Ground) -> tuple[Statement, ...]:
+    # An event that follows as it should, but for a key that stands beside an older one already.
+    event = event_of(ground.ana, previous=ground.head(ground.ana))
+    return (insert("inbox_events", event | {"idempotency_key": KEY}, verb="replace"),)
 
 
 @ON_SQLITE.refused_by("inbox_events_frozen")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from inbox_lifecycle import Inbox, RetryRefused
+from inbox_lifecycle import Inbox, RetryRefused, WarmupNotRecorded
 from inbox_lifecycle.testing import Sandbox
 from tests.support.databases import TestDatabase
 from tests.support.evidence import sound
@@ -161,3 +161,35 @@ def test_a_straggler_past_its_lease_is_settled_and_hears_of_the_success(
     evidence = sound(database)
     assert evidence.outcomes(inbox.id) == ["moved"]
     assert [event.said["payload"].get("recorder") for event in evidence.events[inbox.id]] == [None, "reconcile"]
+
+
+def test_a_straggler_that_was_given_up_moves_nothing(
+    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """`reconcile` closed its attempt on the provider's "no": its acceptance is not recorded, and may be tried again."""
+    straggler = Straggler(provider_sandbox)
+    with held_retry(face, inbox, straggler) as late:
+        provider_sandbox.set_account(ANA, warmup_status=0)
+        database.expire_leases()
+        assert face.operator().reconcile().abandoned == 1
+        straggler.release()
+        assert isinstance(late.exception(PATIENCE), WarmupNotRecorded)
+    assert face.get(inbox.id, owner_id="owner") == inbox
+    evidence = sound(database)
+    assert evidence.outcomes(inbox.id) == ["abandoned"]
+    assert face.retry_warmup(inbox.id, owner_id="owner").version == 2
+
+
+def test_a_straggler_past_its_lease_is_superseded_by_the_one_who_wins(
+    face: AnyFace, inbox: Inbox, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """The winner closes the older attempt along with its own; the straggler is refused, and closes nothing twice."""
+    straggler = Straggler(provider_sandbox)
+    with held_retry(face, inbox, straggler) as late:
+        database.expire_leases()
+        face.retry_warmup(inbox.id, owner_id="owner")
+        assert sound(database).outcomes(inbox.id) == ["moved", "superseded"]
+        straggler.release()
+        assert isinstance(late.exception(PATIENCE), RetryRefused)
+    assert sound(database).outcomes(inbox.id) == ["moved", "superseded"]
+    assert face.operator().verify().clean

@@ -86,7 +86,7 @@ class Terminal:
         assert len(lines) == (0 if ran.code in (0, 1) else 1), ran.err
         assert all(line.startswith("inbox-lifecycle: ") for line in lines)
         assert "Traceback" not in ran.err
-        assert "@" not in ran.err
+        assert ANA not in ran.err
         assert self.sandbox is None or self.sandbox.api_key not in ran.err
 
     def inboxes(self) -> Inboxes:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from inbox_lifecycle import Attempt, Inbox, Pair, Status, WarmupStatus
 from inbox_lifecycle.testing import Sandbox
 from tests.support.databases import TestDatabase
@@ -22,6 +24,9 @@ PENDING = Pair(Status.PENDING, WarmupStatus.NOT_STARTED)
 WARMING = Pair(Status.WARMING, WarmupStatus.WARMING)
 ACTIVE = Pair(Status.ACTIVE, WarmupStatus.ACTIVE)
 BANNED = Pair(Status.BANNED, WarmupStatus.BANNED)
+
+#: Each face once and each database once: for claims that many examples hold up and neither decides alone.
+crosswise = pytest.mark.parametrize(("make", "database"), [("sync", "postgresql"), ("async", "sqlite")], indirect=True)
 
 #: Texts that not every database can keep, or that have no bytes to prove: NUL, and either half of a surrogate pair.
 UNKEEPABLE = ("a\x00b", "a\ud83db", "a\ude00b")

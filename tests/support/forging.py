@@ -31,6 +31,9 @@ BANNED = Pair(Status.BANNED, WarmupStatus.BANNED)
 
 TABLES = ("email_domains", "inboxes", "inbox_events", "inbox_attempts", "inbox_feed_queue")
 
+#: The idempotency key beside ana's second event.
+KEY = "key of the second event"
+
 #: What a role without the right is refused by, in place of a constraint.
 NO_RIGHT = "no right"
 
@@ -119,8 +122,14 @@ def make_ground(database: TestDatabase, *, url: str | None = None, foreign_keys:
         ana = inboxes.register(email_address="ana@mail.example.com", owner_id="owner", provider="instantly")
         bea = inboxes.register(email_address="bea@mail.example.com", owner_id="another", provider="instantly")
         operator = inboxes.operator(actor="olga")
-        for pair in (WARMING, ACTIVE):
-            ana = operator.correct(ana.id, status=pair.status, warmup_status=pair.warmup_status, reason="why not")
+        for pair, key in ((WARMING, KEY), (ACTIVE, None)):
+            ana = operator.correct(
+                ana.id,
+                status=pair.status,
+                warmup_status=pair.warmup_status,
+                reason="why not",
+                idempotency_key=key,
+            )
     return Ground(database, url or database.url, foreign_keys, ana, bea)
 
 

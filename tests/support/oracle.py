@@ -29,11 +29,11 @@ class Provider:
     #: Whether a warmup job of the workspace is running, so that no other is taken.
     locked: bool
 
-    def enable(self, order: Failure) -> str:
-        """How the call's outcome is called: `accepted`, or why not."""
+    def enable(self, order: Failure, *, deaf: bool = False) -> str:
+        """How the call's outcome is called, `accepted` or why not; where deaf, the account cannot be read."""
         told = self._told(order)
         # On busy and on unknown the account is read, and one that warms is a success.
-        if told in ("busy", "unknown") and self._code_after(order) == WarmupCode.ACTIVE:
+        if told in ("busy", "unknown") and not deaf and self._code_after(order) == WarmupCode.ACTIVE:
             return "accepted"
         return told
 

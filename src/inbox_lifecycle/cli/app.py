@@ -27,7 +27,7 @@ import typer
 from inbox_lifecycle import __version__
 from inbox_lifecycle.cli.commands import add_commands
 from inbox_lifecycle.cli.exits import MEANINGS, Exit, exit_for, message_for
-from inbox_lifecycle.cli.options import WrongUsage, help_text
+from inbox_lifecycle.cli.options import OutputClosed, WrongUsage, help_text
 from inbox_lifecycle.errors import InboxLifecycleError
 
 NAME = "inbox-lifecycle"
@@ -88,7 +88,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = _run(arguments or ["--help"])
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputClosed):
         # The interpreter flushes once more as it ends, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OUTPUT_CLOSED
@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         return int(app(arguments, prog_name=NAME, standalone_mode=False) or 0)
-    except BrokenPipeError:
+    except OutputClosed:
         raise
     except _Stopped as stopped:
         return _fail(stopped.word, stopped.exit)

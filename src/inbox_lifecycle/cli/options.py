@@ -36,6 +36,10 @@ class WrongUsage(Exception):
     command = ""
 
 
+class OutputClosed(Exception):
+    """Nobody reads the output any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Which database."""
@@ -205,6 +209,9 @@ def flattened(function: Callable[..., object], path: str) -> Callable[..., objec
         except WrongUsage as wrong:
             wrong.command = path
             raise
+        except BrokenPipeError:
+            # Typer ends the process itself where it meets this one.
+            raise OutputClosed from None
 
     parameters = _parameters(function, hints, groups)
     call.__doc__ = help_text(function.__doc__)

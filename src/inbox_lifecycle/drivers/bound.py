@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, run_in
 from inbox_lifecycle.errors import StepRefused, StoreError, StoreMisconfigured
@@ -36,23 +35,6 @@ class BoundDriver:
             return _pump(flow, lambda step: _perform(self._connection, self._backend, step))
         finally:
             flow.close()
-
-
-class AsyncBoundDriver:
-    """Performs flows on a host's AsyncConnection or AsyncSession."""
-
-    def __init__(self, connection: AsyncConnection | AsyncSession, backend: Backend) -> None:
-        self._host = connection
-        self._backend = backend
-
-    async def run(self, flow: Flow[T]) -> T:
-        """The flow's value; its errors are raised."""
-
-        def work(connection: Connection) -> T:
-            return BoundDriver(connection, self._backend).run(flow)
-
-        connection = await self._host.connection() if isinstance(self._host, AsyncSession) else self._host
-        return await connection.run_sync(work)
 
 
 def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:

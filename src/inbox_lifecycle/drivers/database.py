@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import Pool
 
-from inbox_lifecycle.drivers.turns import Turns
+from inbox_lifecycle.drivers.turns import Turn, Turns
+from inbox_lifecycle.errors import InboxLifecycleError
 from inbox_lifecycle.flow import Once, Read, Write
 from inbox_lifecycle.store.faults import explain, is_disconnect, is_driver_error
 from inbox_lifecycle.store.session import Backend, Session
@@ -53,9 +54,7 @@ def guarded(connection: Connection, backend: Backend, work: Callable[[], T]) -> 
         return work()
     except BaseException as error:
         if not is_driver_error(error, backend):
-            # Interrupted in the middle of an exchange: nobody can tell what the connection would answer next.
-            if not isinstance(error, Exception):
-                connection.invalidate()
+            _break_off(connection, error)
             raise
         failure = explain(error, backend)
         if connection.invalidated or is_disconnect(error, backend, connection.connection.dbapi_connection):
@@ -92,6 +91,15 @@ def is_stale(connection: Connection) -> bool:
     return broken is not None and bool(since <= broken)
 
 
+def _break_off(connection: Connection, error: BaseException) -> None:
+    """Throw the connection away if something struck in the middle of an exchange: who knows what it would say next.
+
+    That may be an ordinary exception too, such as a worker's time limit, which a signal's handler raises.
+    """
+    if not isinstance(error, InboxLifecycleError):
+        connection.invalidate()
+
+
 def _give_up(connection: Connection) -> None:
     _BROKEN[connection.engine.pool] = time.monotonic()
     connection.invalidate()
@@ -111,8 +119,12 @@ def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
     """Do the work when its turn comes."""
     if turns is None:
         return work()
-    with turns:
+    turn = Turn()
+    try:
+        turns.take(turn)
         return work()
+    finally:
+        turns.give_back(turn)
 
 
 def run_in(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
@@ -131,7 +143,13 @@ def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep)
     with connection.begin():
         if isinstance(step, Once) and step.patience is not None:
             connection.exec_driver_sql(_BOUNDED.format(max(1, int(step.patience * 1000))))
-        return run_in(connection, backend, step)
+        try:
+            return run_in(connection, backend, step)
+        except BaseException as error:
+            if not is_driver_error(error, backend):
+                # Before the rollback, which would fail on a connection in the middle of an exchange, and be raised.
+                _break_off(connection, error)
+            raise
 
 
 def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:

@@ -82,10 +82,9 @@ def _take(body: bytearray, chunk: bytes, deadline: float) -> None:
 
 
 def _whole(response: httpx.Response, body: bytes, step: Send) -> httpx.Response:
-    whole = httpx.Response(response.status_code, headers=response.headers, content=body, request=step.request)
-    # Content decoding (gzip and its like) happens when the text is asked for; a broken one is no answer either.
+    # Content decoding (gzip and its like) happens here; a broken one is no answer either.
     try:
-        whole.read()
+        whole = httpx.Response(response.status_code, headers=response.headers, content=body, request=step.request)
     except httpx.DecodingError:
         failure = Unanswered("the answer could not be decoded")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -19,6 +20,13 @@ from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[T]):
+    """A flow that has ended, with its value."""
+
+    value: T
 
 
 class Database:
@@ -77,10 +85,16 @@ class SyncDriver:
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's value; its errors are raised."""
+        # Signals strike the main thread alone.
+        shields = threading.current_thread() is threading.main_thread()
         try:
-            return self._pump(flow, lambda: flow.send(None))
-        finally:
+            ended = self._pump(flow, stop_at_shield=shields)
+        except BaseException:
             flow.close()
+            raise
+        if isinstance(ended, Shield):
+            return _Shielded(lambda: self._finish(flow), ended.budget).result()
+        return ended.value
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -90,24 +104,29 @@ class SyncDriver:
             transport.close()
         self._database.close()
 
-    def _pump(self, flow: Flow[T], resume: Callable[[], Step]) -> T:
+    def _finish(self, flow: Flow[T]) -> T:
+        try:
+            ended = self._pump(flow, stop_at_shield=False)
+        finally:
+            flow.close()
+        assert isinstance(ended, Ended)  # noqa: S101 - it only stops at a shield when told to
+        return ended.value
+
+    def _pump(self, flow: Flow[T], *, stop_at_shield: bool) -> Ended[T] | Shield:
+        answer: Any = None
+        failure: Exception | None = None
         while True:
             try:
-                step = resume()
+                step = flow.send(answer) if failure is None else flow.throw(failure)
             except StopIteration as stop:
-                value: T = stop.value
-                return value
-            if isinstance(step, Shield) and threading.current_thread() is threading.main_thread():
-                return _Shielded(lambda: self._pump(flow, lambda: flow.send(None)), step.budget).result()
-            resume = self._perform(flow, step)
-
-    def _perform(self, flow: Flow[T], step: Step) -> Callable[[], Step]:
-        try:
-            answer = self._answer(step)
-        except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
-            failure = error
-            return lambda: flow.throw(failure)
-        return lambda: flow.send(answer)
+                return Ended(stop.value)
+            if stop_at_shield and isinstance(step, Shield):
+                return step
+            answer, failure = None, None
+            try:
+                answer = self._answer(step)
+            except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
+                failure = error
 
     def _answer(self, step: Step) -> Any:
         match step:
@@ -143,21 +162,30 @@ class _Shielded(Generic[T]):
         self._deadline = time.monotonic() + budget
         self._value: list[T] = []
         self._error: BaseException | None = None
+        self._claim = threading.Lock()
         self._done = threading.Event()
 
     def result(self) -> T:
         """What the work gave, or its error; an interruption of the waiting is raised once the work is over."""
-        threading.Thread(target=self._run, name="inbox-lifecycle-shield", daemon=True).start()
         try:
+            self._start()
             self._done.wait()
         except BaseException:
+            # It may have struck before the thread was there.
+            self._start()
             self._wait_out()
             raise
         if self._error is not None:
             raise self._error
         return self._value[0]
 
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name="inbox-lifecycle-shield", daemon=True).start()
+
     def _run(self) -> None:
+        # Of two threads only one does the work; nobody ever gives the claim back.
+        if not self._claim.acquire(blocking=False):
+            return
         try:
             self._value.append(self._work())
         except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread

@@ -10,8 +10,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
-from inbox_lifecycle.drivers.sync import Database
+from inbox_lifecycle.drivers.sync import Database, Ended
 from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
@@ -28,11 +27,6 @@ from inbox_lifecycle.store.session import Backend
 logger = logging.getLogger("inbox_lifecycle")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended(Generic[T]):
-    value: T
 
 
 class AsyncDatabase(Protocol):
@@ -140,14 +134,14 @@ class AsyncDriver:
             await transport.aclose()
         await self._database.close()
 
-    async def _pump(self, flow: Flow[T], *, stop_at_shield: bool) -> _Ended[T] | Shield:
+    async def _pump(self, flow: Flow[T], *, stop_at_shield: bool) -> Ended[T] | Shield:
         answer: Any = None
         failure: Exception | None = None
         while True:
             try:
                 step = flow.send(answer) if failure is None else flow.throw(failure)
             except StopIteration as stop:
-                return _Ended(stop.value)
+                return Ended(stop.value)
             if stop_at_shield and isinstance(step, Shield):
                 return step
             answer, failure = None, None
@@ -183,7 +177,7 @@ class AsyncDriver:
             ended = await self._pump(flow, stop_at_shield=False)
         finally:
             flow.close()
-        assert isinstance(ended, _Ended)  # noqa: S101 - it only stops at a shield when told to
+        assert isinstance(ended, Ended)  # noqa: S101 - it only stops at a shield when told to
         return ended.value
 
     async def _wait_out(self, task: asyncio.Task[T], deadline: float) -> None:

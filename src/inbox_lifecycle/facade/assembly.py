@@ -6,18 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import httpx
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inbox_lifecycle.domain import Inbox, ReputationPolicy
 from inbox_lifecycle.drivers.sync import Database
-from inbox_lifecycle.drivers.threaded import AsyncDriver, NativeDatabase, ThreadedDatabase
 from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
 from inbox_lifecycle.facade.calls import Calls
 from inbox_lifecycle.store.engine import is_memory, is_prepared, make_engine
-from inbox_lifecycle.store.session import Backend, backend_for
+from inbox_lifecycle.store.session import backend_for
 from inbox_lifecycle.terms import Terms, utc_now
 
 #: A provider, a callable from inbox to provider, or None for a facade that never asks one.
@@ -62,8 +59,8 @@ def open_database(database: str | URL | Engine, schema: str | None) -> Database:
     Raises:
         StoreMisconfigured: it is not usable as it is.
     """
-    if isinstance(database, AsyncEngine):
-        raise StoreMisconfigured("Inboxes takes a URL or an Engine: hand an AsyncEngine to AsyncInboxes")
+    if not isinstance(database, str | URL | Engine):
+        raise StoreMisconfigured("a database is a URL or an Engine; AsyncInboxes takes an AsyncEngine too")
     if not isinstance(database, Engine):
         engine = make_engine(database)
         return Database(engine, backend_for(engine.dialect, schema), owns_engine=True)
@@ -71,19 +68,6 @@ def open_database(database: str | URL | Engine, schema: str | None) -> Database:
     if backend.is_sqlite and not is_prepared(database):
         return Database(_engine_beside(database), backend, owns_engine=True)
     return Database(database, backend, owns_engine=False)
-
-
-def make_async_driver(
-    database: str | URL | Engine | AsyncEngine, schema: str | None, transport: httpx.AsyncBaseTransport | None
-) -> tuple[AsyncDriver, Backend]:
-    """A driver for an async facade."""
-    if isinstance(database, AsyncEngine):
-        backend = backend_for(database.dialect, schema)
-        if backend.is_sqlite:
-            raise StoreMisconfigured("an AsyncEngine on SQLite is not supported: pass its URL, and threads serve it")
-        return AsyncDriver(NativeDatabase(database, backend), transport), backend
-    opened = open_database(database, schema)
-    return AsyncDriver(ThreadedDatabase(opened), transport), opened.backend
 
 
 def _engine_beside(engine: Engine) -> Engine:

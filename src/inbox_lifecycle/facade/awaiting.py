@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from inbox_lifecycle.audit import history
 from inbox_lifecycle.audit.verify import Range, Verification, verify_page
 from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, ReputationPolicy, Status, WarmupStatus
-from inbox_lifecycle.drivers.bound import AsyncBoundDriver
+from inbox_lifecycle.drivers.bound_async import AsyncBoundDriver
 from inbox_lifecycle.drivers.threaded import AsyncDriver
-from inbox_lifecycle.facade.assembly import AnyProvider, make_async_driver, make_calls
+from inbox_lifecycle.facade.assembly import AnyProvider, make_calls
+from inbox_lifecycle.facade.assembly_async import make_async_driver
 from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook, read_owner
 from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.ids import read_id

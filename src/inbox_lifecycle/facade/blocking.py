@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.orm import Session
 
 from inbox_lifecycle.audit import history
 from inbox_lifecycle.audit.verify import Range, Verification, verify_page
@@ -26,6 +25,10 @@ from inbox_lifecycle.reconcile import Cursor, Reconciled, page_size, reconcile_p
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
 from inbox_lifecycle.store.session import Backend
 from inbox_lifecycle.store.statements import FIRST_ID
+
+if TYPE_CHECKING:
+    # The ORM is the host's; nothing here makes anybody load it.
+    from sqlalchemy.orm import Session
 
 T = TypeVar("T")
 
@@ -123,7 +126,7 @@ class Inboxes(_Facade):
             StoreMisconfigured: the SQLite engine is not prepared.
         """
         bound = copy(self)
-        own = connection.connection() if isinstance(connection, Session) else connection
+        own = connection if isinstance(connection, Connection) else connection.connection()
         bound._driver = BoundDriver(own, self._backend)  # noqa: SLF001 - its own twin
         return bound
 

@@ -38,6 +38,8 @@ def read_url(url: str | URL) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise StoreMisconfigured("this is not a database URL: say postgresql://... or sqlite:///file.db") from None
+    if parsed.get_backend_name() not in ("postgresql", "sqlite"):
+        raise StoreMisconfigured(f"{parsed.get_backend_name()} is not supported: use PostgreSQL or SQLite")
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     return parsed

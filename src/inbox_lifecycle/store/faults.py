@@ -90,6 +90,8 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     if "readonly" in message:
         return StoreMisconfigured("the SQLite file cannot be written: check its permissions and its folder's")
     code = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code == "SQLITE_CANTOPEN":
+        return StoreMisconfigured("the SQLite file cannot be opened: check its folder and its permissions")
     if code == _SQLITE_SAYS_NO:
         return StoreMisconfigured(f"the database refused a statement ({code}): see whether its tables are all ours")
     return StoreUnavailable(code)

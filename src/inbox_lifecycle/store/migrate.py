@@ -16,11 +16,11 @@ from alembic.config import Config
 from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.engine import URL
 
-from inbox_lifecycle.errors import HistoryKept, SchemaMismatch, StoreMisconfigured
+from inbox_lifecycle.errors import HistoryKept, StoreMisconfigured
 from inbox_lifecycle.store.engine import make_engine
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend, backend_for
-from inbox_lifecycle.store.version import HEAD, VERSION_TABLE, works_on
+from inbox_lifecycle.store.version import HEAD, VERSION_TABLE
 
 # Two processes that upgrade at once take turns; the pair of numbers is "inbx", "lcyc" in ASCII.
 _UPGRADE_LOCK = (0x696E6278, 0x6C637963)
@@ -69,16 +69,6 @@ def found_revision(connection: Connection, backend: Backend) -> str | None:
     version = f"select version_num from {backend.prefix}{VERSION_TABLE}"  # noqa: S608 - our own names
     revision = _plain(connection, version).scalar()
     return None if revision is None else str(revision)
-
-
-def check_revision(found: str | None) -> None:
-    """Nothing, if this code works on that revision.
-
-    Raises:
-        SchemaMismatch: it does not.
-    """
-    if not works_on(found):
-        raise SchemaMismatch(found, HEAD)
 
 
 def migrations_path() -> Path:

@@ -6,6 +6,8 @@ service can be upgraded after its database. Migrations that take away (contract)
 
 from __future__ import annotations
 
+from inbox_lifecycle.errors import SchemaMismatch
+
 #: The revision that this code was written against.
 HEAD = "1.0001"
 
@@ -17,6 +19,16 @@ def works_on(found: str | None) -> bool:
     """Whether this code works on a database at that revision."""
     have, need = _read(found), _read(HEAD)
     return have is not None and need is not None and have[0] == need[0] and have[1] >= need[1]
+
+
+def check_revision(found: str | None) -> None:
+    """Nothing, if this code works on that revision.
+
+    Raises:
+        SchemaMismatch: it does not.
+    """
+    if not works_on(found):
+        raise SchemaMismatch(found, HEAD)
 
 
 def _read(revision: str | None) -> tuple[int, int] | None:

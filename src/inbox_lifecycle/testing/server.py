@@ -51,7 +51,7 @@ class Server(ThreadingMixIn, TCPServer):
             thread.join()
         self.server_close()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - typed so in the base class
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection on a thread of its own, and remember both."""
         thread = Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         alive = {known: connection for known, connection in self._connections.items() if known.is_alive()}

@@ -29,7 +29,7 @@ def check(place: Place, output: Output) -> None:
       inbox-lifecycle db check
     """
     from inbox_lifecycle.cli.inspection import inspect
-    from inbox_lifecycle.store.migrate import check_revision
+    from inbox_lifecycle.store.version import check_revision
 
     found = inspect(place)
     if as_json(output):
