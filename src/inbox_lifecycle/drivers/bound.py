@@ -7,7 +7,7 @@ up to the host as the driver raised it. Committing is the host's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,21 +18,31 @@ from inbox_lifecycle.store.engine import is_prepared
 from inbox_lifecycle.store.faults import ConstraintViolated, explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
 
+if TYPE_CHECKING:
+    # The ORM is the host's; nothing here makes anybody load it.
+    from sqlalchemy.orm import Session
+
 T = TypeVar("T")
 
 
 class BoundDriver:
-    """Performs flows on a host's Connection."""
+    """Performs flows on a host's Connection, or on the connection that its Session has at the time."""
 
-    def __init__(self, connection: Connection, backend: Backend) -> None:
-        _demand_prepared(connection)
-        self._connection = connection
+    def __init__(self, host: Connection | Session, backend: Backend) -> None:
+        if isinstance(host, Connection):
+            _demand_prepared(host)
+        self._host = host
         self._backend = backend
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's value; its errors are raised."""
         try:
-            return _pump(flow, lambda step: _perform(self._connection, self._backend, step))
+            # A session has another connection in each of its transactions.
+            connection = self._host if isinstance(self._host, Connection) else self._host.connection()
+            _demand_prepared(connection)
+            # Around the whole call, so that one that fails half-way, or is refused, leaves nothing behind.
+            with connection.begin_nested():
+                return _pump(flow, lambda step: _perform(connection, self._backend, step))
         finally:
             flow.close()
 

@@ -6,11 +6,13 @@ An error leaves here as one of ours and without the driver's own behind it: driv
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import Pool
 
 from inbox_lifecycle.drivers.turns import Turn, Turns
@@ -153,19 +155,32 @@ def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep)
 
 
 def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
-    cursor = connection.connection.cursor()
     if isinstance(step, Once) and not writes(step):
         return run_in(connection, backend, step)
-    cursor.execute("begin" if isinstance(step, Read) else "begin immediate")
-    try:
-        answer = run_in(connection, backend, step)
-        cursor.execute("commit")
-    except BaseException:
-        _roll_back(connection)
-        raise
-    finally:
-        cursor.close()
+    with closing(connection.connection.cursor()) as cursor, _waiting(cursor, step):
+        cursor.execute("begin" if isinstance(step, Read) else "begin immediate")
+        try:
+            answer = run_in(connection, backend, step)
+            cursor.execute("commit")
+        except BaseException:
+            _roll_back(connection)
+            raise
     return answer
+
+
+@contextmanager
+def _waiting(cursor: DBAPICursor, step: DatabaseStep) -> Iterator[None]:
+    """Wait for other processes no longer than the step has patience."""
+    if not isinstance(step, Once) or step.patience is None:
+        yield
+        return
+    cursor.execute("pragma busy_timeout")
+    (usual,) = cursor.fetchone() or (0,)
+    cursor.execute(f"pragma busy_timeout = {min(usual, int(step.patience * 1000))}")
+    try:
+        yield
+    finally:
+        cursor.execute(f"pragma busy_timeout = {usual}")
 
 
 def _roll_back(connection: Connection) -> None:

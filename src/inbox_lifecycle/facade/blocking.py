@@ -126,8 +126,7 @@ class Inboxes(_Facade):
             StoreMisconfigured: the SQLite engine is not prepared.
         """
         bound = copy(self)
-        own = connection if isinstance(connection, Connection) else connection.connection()
-        bound._driver = BoundDriver(own, self._backend)  # noqa: SLF001 - its own twin
+        bound._driver = BoundDriver(connection, self._backend)  # noqa: SLF001 - its own twin
         return bound
 
     def close(self) -> None:

@@ -86,7 +86,9 @@ def is_memory(engine: Engine) -> bool:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+    wanted: dict[str, Any] = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+    # What the URL says goes before what we would choose.
+    arguments = {name: value for name, value in wanted.items() if name not in url.query}
     if url.database in (None, "", ":memory:"):
         return create_engine(url, connect_args=arguments, poolclass=StaticPool)
     return create_engine(url, connect_args=arguments, pool_size=4 * POOL_SIZE, max_overflow=4 * POOL_SIZE)

@@ -25,8 +25,14 @@ _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "XX")
 # Refused before a statement could run: starting up or shutting down, and too many connections.
 _NOT_BEGUN = ("57P03", "53300", "08001", "08004")
 
-# The statement itself is what SQLite will not do: a table of that name is there, or a function is not.
-_SQLITE_SAYS_NO = "SQLITE_ERROR"
+# What no waiting mends, by SQLite's own names.
+_SQLITE_CURES = {
+    "SQLITE_CANTOPEN": "the SQLite file cannot be opened: check its folder and its permissions",
+    "SQLITE_NOTADB": "the file is not an SQLite database: check the path in the URL",
+    "SQLITE_CORRUPT": "the SQLite file is damaged: restore it from a backup",
+    # The statement itself is what SQLite will not do: a table of that name is there, or a function is not.
+    "SQLITE_ERROR": "the database refused a statement (SQLITE_ERROR): see whether its tables are all ours",
+}
 
 _SQLITE_CONSTRAINTS = {
     "UNIQUE constraint failed: inboxes.id": "inboxes_pkey",
@@ -90,11 +96,8 @@ def _explain_sqlite(error: sqlite3.Error) -> StoreError:
     if "readonly" in message:
         return StoreMisconfigured("the SQLite file cannot be written: check its permissions and its folder's")
     code = getattr(error, "sqlite_errorname", type(error).__name__)
-    if code == "SQLITE_CANTOPEN":
-        return StoreMisconfigured("the SQLite file cannot be opened: check its folder and its permissions")
-    if code == _SQLITE_SAYS_NO:
-        return StoreMisconfigured(f"the database refused a statement ({code}): see whether its tables are all ours")
-    return StoreUnavailable(code)
+    cure = _SQLITE_CURES.get(code)
+    return StoreUnavailable(code) if cure is None else StoreMisconfigured(cure)
 
 
 def _sqlite_constraint(message: str) -> str:
