@@ -4,13 +4,16 @@ The one rule of this file: the raw `yield` stands here, in the leaf functions be
 `yield from` only, so that it is fully typed and reads like ordinary code. There is no `with` around a `yield` and no
 step in a `finally`: a flow may be closed at any step, and closing must do nothing.
 
+Whatever is done to the database is one named statement, all or nothing: there is no step that opens a transaction and
+another that closes it, so no flow can hold one while it waits for something else.
+
 A step that fails is thrown into the flow as one of our own errors: `StoreError` for the database, `Unsent` or
 `Unanswered` for the network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -31,23 +34,14 @@ class Statement(Protocol[T_co]):
         """What the statement does, for logs and counts."""
         ...
 
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        ...
+
     def run(self, session: Any) -> T_co:
         """Run it in a `store.Session`, and read its answer."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Look at the database in one snapshot; `work` takes a `store.Session`, does nothing but SQL, may be run again."""
-
-    work: Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Change the database in one transaction; `work` is like that of `Read`."""
-
-    work: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ class Shield:
     budget: float
 
 
-Step = Read | Write | Once | Send | Sleep | Shield
+Step = Once | Send | Sleep | Shield
 Flow = Generator[Step, Any, T]
 
 
@@ -93,18 +87,6 @@ class Unsent(Exception):
 
 class Unanswered(Exception):
     """The request may have had its effect; no usable answer came."""
-
-
-def read(work: Callable[[Any], T]) -> Flow[T]:
-    """Look at the database in one snapshot."""
-    result: T = yield Read(work)
-    return result
-
-
-def write(work: Callable[[Any], T]) -> Flow[T]:
-    """Change the database in one transaction."""
-    result: T = yield Write(work)
-    return result
 
 
 def once(statement: Statement[T], *, patience: float | None = None) -> Flow[T]:

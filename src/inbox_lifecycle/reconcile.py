@@ -23,8 +23,9 @@ from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, InvalidIn
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
+from inbox_lifecycle.store.looks import FIRST_ID, UnsettledAttempts
 from inbox_lifecycle.store.rows import OpenAttempt
-from inbox_lifecycle.store.statements import FIRST_ID, ClearMark, CloseAttempt, UnsettledAttempts
+from inbox_lifecycle.store.statements import ClearMark, CloseAttempt
 from inbox_lifecycle.terms import Terms
 from inbox_lifecycle.verdict import Verdict
 

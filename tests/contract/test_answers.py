@@ -14,6 +14,7 @@ from inbox_lifecycle import (
     InvalidInput,
     RetryRefused,
     SchemaMismatch,
+    StoreError,
     StoreUnavailable,
 )
 from inbox_lifecycle.errors import (
@@ -25,6 +26,7 @@ from inbox_lifecycle.errors import (
     ProviderRejected,
     ProviderThrottled,
     ProviderUnavailable,
+    StoreMisconfigured,
 )
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace
@@ -245,11 +247,15 @@ def nowhere(make: MakeFace, database: TestDatabase) -> AnyFace:
     return make(lost)
 
 
-def test_unreachable_database_is_unavailable_and_nothing_is_sent(nowhere: AnyFace, provider_sandbox: Sandbox) -> None:
-    """Nothing was sent, so the caller may simply come back."""
-    with pytest.raises(StoreUnavailable) as unavailable:
+def test_database_that_cannot_be_asked_is_a_store_error_and_nothing_is_sent(
+    nowhere: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """A server that is away may be back later; a file that cannot be opened is for its host to mend."""
+    kind = StoreMisconfigured if database.kind == "sqlite" else StoreUnavailable
+    with pytest.raises(kind) as failed:
         nowhere.retry_warmup(UNKNOWN_ID, owner_id=OWNER)
-    assert not unavailable.value.maybe_applied
+    assert isinstance(failed.value, StoreError)
+    assert not getattr(failed.value, "maybe_applied", False)
     assert provider_sandbox.requests == ()
 
 

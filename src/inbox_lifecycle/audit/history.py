@@ -6,14 +6,7 @@ from inbox_lifecycle.domain import Inbox, InboxId
 from inbox_lifecycle.errors import InboxNotFound
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
-from inbox_lifecycle.store.statements import (
-    FIRST_ID,
-    AttemptsPage,
-    FindInboxes,
-    GetInbox,
-    HistoryBound,
-    HistoryPage,
-)
+from inbox_lifecycle.store.looks import FIRST_ID, AttemptsPage, FindInboxes, GetInbox, HistoryBound, HistoryPage
 
 #: Rows per page of a stream.
 PAGE = 500

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
 from inbox_lifecycle.flow import Flow, again
-from inbox_lifecycle.store.statements import FIRST_ID, LAST_ID
+from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.verification import (
     AttemptsToVerify,
     EventsToVerify,

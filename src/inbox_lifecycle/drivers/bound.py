@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
-from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, run_in
+from inbox_lifecycle.drivers.database import run_in
 from inbox_lifecycle.errors import StepRefused, StoreError, StoreMisconfigured
-from inbox_lifecycle.flow import Flow, Shield, Step
+from inbox_lifecycle.flow import Flow, Once, Shield, Step
 from inbox_lifecycle.store.engine import is_prepared
 from inbox_lifecycle.store.faults import ConstraintViolated, explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
@@ -66,7 +66,7 @@ def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
 def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
     if isinstance(step, Shield):
         return None
-    if not isinstance(step, DATABASE_STEPS):
+    if not isinstance(step, Once):
         raise StepRefused(type(step).__name__)
     refusal = None
     try:
@@ -80,7 +80,7 @@ def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
     raise refusal
 
 
-def _in_savepoint(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+def _in_savepoint(connection: Connection, backend: Backend, step: Once) -> Any:
     with connection.begin_nested():
         return run_in(connection, backend, step)
 

@@ -17,14 +17,11 @@ from sqlalchemy.pool import Pool
 
 from inbox_lifecycle.drivers.turns import Turn, Turns
 from inbox_lifecycle.errors import InboxLifecycleError
-from inbox_lifecycle.flow import Once, Read, Write
+from inbox_lifecycle.flow import Once
 from inbox_lifecycle.store.faults import explain, is_disconnect, is_driver_error
 from inbox_lifecycle.store.session import Backend, Session
 
 T = TypeVar("T")
-
-DatabaseStep = Read | Write | Once
-DATABASE_STEPS = (Read, Write, Once)
 
 #: When a connection of a pool was last found broken.
 _BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
@@ -37,7 +34,7 @@ select set_config('statement_timeout', '{}ms', true), set_config('idle_in_transa
 """
 
 
-def perform(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+def perform(connection: Connection, backend: Backend, step: Once) -> Any:
     """Perform a step on a connection that is checked out for it alone, of an engine in autocommit on PostgreSQL.
 
     Raises:
@@ -107,14 +104,9 @@ def _give_up(connection: Connection) -> None:
     connection.invalidate()
 
 
-def needs_turn(backend: Backend, step: DatabaseStep) -> bool:
+def needs_turn(backend: Backend, step: Once) -> bool:
     """Whether the step takes SQLite's one write lock."""
-    return backend.is_sqlite and (isinstance(step, Write) or (isinstance(step, Once) and writes(step)))
-
-
-def writes(step: Once) -> bool:
-    """Whether the statement changes anything."""
-    return bool(getattr(step.statement, "writes", True))
+    return backend.is_sqlite and step.statement.writes
 
 
 def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
@@ -129,22 +121,21 @@ def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
         turns.give_back(turn)
 
 
-def run_in(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
+def run_in(connection: Connection, backend: Backend, step: Once) -> Any:
     """Run the step's SQL in whatever transaction the connection is in."""
     session = Session(connection, backend)
     try:
-        return step.statement.run(session) if isinstance(step, Once) else step.work(session)
+        return step.statement.run(session)
     finally:
         session.close()
 
 
-def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
-    if isinstance(step, Once) and step.patience is None:
+def _on_postgresql(connection: Connection, backend: Backend, step: Once) -> Any:
+    if step.patience is None:
         return run_in(connection, backend, step)
-    connection.execution_options(isolation_level="REPEATABLE READ" if isinstance(step, Read) else "READ COMMITTED")
+    connection.execution_options(isolation_level="READ COMMITTED")
     with connection.begin():
-        if isinstance(step, Once) and step.patience is not None:
-            connection.exec_driver_sql(_BOUNDED.format(max(1, int(step.patience * 1000))))
+        connection.exec_driver_sql(_BOUNDED.format(max(1, int(step.patience * 1000))))
         try:
             return run_in(connection, backend, step)
         except BaseException as error:
@@ -154,11 +145,11 @@ def _on_postgresql(connection: Connection, backend: Backend, step: DatabaseStep)
             raise
 
 
-def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> Any:
-    if isinstance(step, Once) and not writes(step):
+def _on_sqlite(connection: Connection, backend: Backend, step: Once) -> Any:
+    if not step.statement.writes:
         return run_in(connection, backend, step)
     with closing(connection.connection.cursor()) as cursor, _waiting(cursor, step):
-        cursor.execute("begin" if isinstance(step, Read) else "begin immediate")
+        cursor.execute("begin immediate")
         try:
             answer = run_in(connection, backend, step)
             cursor.execute("commit")
@@ -169,9 +160,9 @@ def _on_sqlite(connection: Connection, backend: Backend, step: DatabaseStep) -> 
 
 
 @contextmanager
-def _waiting(cursor: DBAPICursor, step: DatabaseStep) -> Iterator[None]:
+def _waiting(cursor: DBAPICursor, step: Once) -> Iterator[None]:
     """Wait for other processes no longer than the step has patience."""
-    if not isinstance(step, Once) or step.patience is None:
+    if step.patience is None:
         yield
         return
     cursor.execute("pragma busy_timeout")

@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar
 import httpx
 from sqlalchemy import Engine
 
-from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, checked_out, in_turn, needs_turn, perform
+from inbox_lifecycle.drivers.database import checked_out, in_turn, needs_turn, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
 from inbox_lifecycle.drivers.turns import Turns, turns_for
-from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
 
@@ -42,7 +42,7 @@ class Database:
         self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
         renew_after_fork(self)
 
-    def perform(self, step: DatabaseStep) -> Any:
+    def perform(self, step: Once) -> Any:
         """Perform a database step.
 
         Raises:
@@ -60,10 +60,10 @@ class Database:
         if self._owns_engine:
             self._engine.dispose()
 
-    def _perform(self, step: DatabaseStep) -> Any:
+    def _perform(self, step: Once) -> Any:
         return checked_out(self._autocommit, self.backend, lambda connection: perform(connection, self.backend, step))
 
-    def _turns_for(self, step: DatabaseStep) -> Turns | None:
+    def _turns_for(self, step: Once) -> Turns | None:
         # A database in memory lives in one connection, which readers share with the writer.
         return self._turns if self._memory or needs_turn(self.backend, step) else None
 
@@ -136,8 +136,7 @@ class SyncDriver:
                 return time.sleep(seconds)
             case Shield():
                 return None
-            case _:
-                assert isinstance(step, DATABASE_STEPS)  # noqa: S101 - the union has no other member
+            case Once():
                 return self._database.perform(step)
 
     def _transport(self) -> httpx.BaseTransport:

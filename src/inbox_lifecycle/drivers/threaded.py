@@ -15,11 +15,11 @@ from typing import Any, Protocol, TypeVar
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inbox_lifecycle.drivers.database import DATABASE_STEPS, DatabaseStep, is_stale, perform
+from inbox_lifecycle.drivers.database import is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
-from inbox_lifecycle.flow import Flow, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
@@ -32,7 +32,7 @@ T = TypeVar("T")
 class AsyncDatabase(Protocol):
     """A database as the async driver uses it."""
 
-    async def perform(self, step: DatabaseStep) -> Any:
+    async def perform(self, step: Once) -> Any:
         """Perform a database step."""
         ...
 
@@ -53,7 +53,7 @@ class ThreadedDatabase:
         """Have threads of this process's own."""
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="inbox-lifecycle")
 
-    async def perform(self, step: DatabaseStep) -> Any:
+    async def perform(self, step: Once) -> Any:
         """Perform a database step in one hop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._database.perform, step)
 
@@ -70,7 +70,7 @@ class NativeDatabase:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._backend = backend
 
-    async def perform(self, step: DatabaseStep) -> Any:
+    async def perform(self, step: Once) -> Any:
         """Perform a database step on a connection of the host's pool."""
         try:
             connection = await self._engine.connect()
@@ -158,8 +158,7 @@ class AsyncDriver:
                 return await asyncio.sleep(seconds)
             case Shield():
                 return None
-            case _:
-                assert isinstance(step, DATABASE_STEPS)  # noqa: S101 - the union has no other member
+            case Once():
                 return await self._database.perform(step)
 
     async def _shielded(self, flow: Flow[T], budget: float) -> T:

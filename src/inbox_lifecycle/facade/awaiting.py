@@ -25,7 +25,7 @@ from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.reconcile import Cursor, Reconciled, page_size, reconcile_page
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
-from inbox_lifecycle.store.statements import FIRST_ID
+from inbox_lifecycle.store.looks import FIRST_ID
 
 T = TypeVar("T")
 

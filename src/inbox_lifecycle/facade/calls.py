@@ -19,7 +19,7 @@ from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.lifecycle import births, moves
 from inbox_lifecycle.lifecycle.warmup import request_warmup
 from inbox_lifecycle.records import Page
-from inbox_lifecycle.store.statements import FindInboxes, Revision
+from inbox_lifecycle.store.looks import FindInboxes, Revision
 from inbox_lifecycle.store.version import check_revision
 from inbox_lifecycle.terms import Terms
 

@@ -25,7 +25,8 @@ from inbox_lifecycle.flow import Flow, again, once
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.warmup import request_warmup
 from inbox_lifecycle.store.faults import ConstraintViolated
-from inbox_lifecycle.store.statements import GetInbox, LookForEvent, RegisterInbox
+from inbox_lifecycle.store.looks import GetInbox, LookForEvent
+from inbox_lifecycle.store.statements import RegisterInbox
 from inbox_lifecycle.terms import Terms
 
 # The domain's row may be made by another call at the same moment, and a stricter isolation may undo ours for it.

@@ -35,8 +35,9 @@ from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, until
 from inbox_lifecycle.providers.port import Figures
 from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.looks import GetInbox, LookForEvent
 from inbox_lifecycle.store.rows import Seen
-from inbox_lifecycle.store.statements import CommitMove, GetInbox, LookForEvent
+from inbox_lifecycle.store.statements import CommitMove
 from inbox_lifecycle.terms import Terms
 
 _ROUNDS = 10

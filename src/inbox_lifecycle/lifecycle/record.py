@@ -45,8 +45,9 @@ from inbox_lifecycle.flow import Flow, Statement, T, again, once, shield, sleep
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.providers.port import AlreadyWarming, Enabled, Mailbox
 from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.looks import LookAgain
 from inbox_lifecycle.store.rows import Landed, Looked, Seen
-from inbox_lifecycle.store.statements import CloseAttempt, CommitWarmup, LookAgain
+from inbox_lifecycle.store.statements import CloseAttempt, CommitWarmup
 from inbox_lifecycle.terms import Terms
 from inbox_lifecycle.verdict import Clause, Verdict
 
