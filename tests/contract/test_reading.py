@@ -210,6 +210,7 @@ def test_malformed_mark_is_told(face: AnyFace) -> None:
         ({"limit": 1001}, "limit is from 1 to 1000"),
         ({"status": "asleep"}, "status is one of"),
         ({"warmup_status": "pending"}, "warmup_status is one of"),
+        ({"domain": ""}, "domain"),
         ({"domain": "a\x00b"}, "domain"),
         ({"domain": "a\ud83db"}, "domain"),
         ({"owner_id": ""}, "owner_id"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -45,25 +46,41 @@ def revise(database: TestDatabase) -> Iterator[Callable[[str], None]]:
     set_to(right)
 
 
-def test_database_that_was_never_migrated_names_the_cure(
-    make: MakeFace, empty_database: TestDatabase, provider_sandbox: Sandbox
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A facade over a place where our schema is not."""
+
+    face: AnyFace
+    #: Brings the schema there.
+    upgrade: Callable[[], object]
+
+
+@pytest.fixture
+def bare(make: MakeFace, database: TestDatabase) -> Iterator[Bare]:
+    """Another file on SQLite, another schema on PostgreSQL."""
+    if database.kind == "sqlite":
+        url = f"{database.url}.bare"
+        yield Bare(make(url), lambda: upgrade_schema(url))
+        return
+    yield Bare(make(schema="bare"), lambda: upgrade_schema(database.url, schema="bare"))
+    database.execute("drop schema if exists bare cascade")
+
+
+def test_database_that_was_never_migrated_names_the_cure(bare: Bare, provider_sandbox: Sandbox) -> None:
     """Whatever is asked, the answer is which command to run, and no provider is asked."""
-    face = make(empty_database.url)
     for ask in METHODS:
         with pytest.raises(SchemaMismatch, match="run `inbox-lifecycle db upgrade`") as mismatch:
-            ask(face)
+            ask(bare.face)
         assert mismatch.value.found is None
     assert provider_sandbox.requests == ()
 
 
-def test_facade_works_once_its_database_is_migrated(make: MakeFace, empty_database: TestDatabase) -> None:
+def test_facade_works_once_its_database_is_migrated(bare: Bare) -> None:
     """A schema that was missing is looked for again at the next call."""
-    face = make(empty_database.url)
     with pytest.raises(SchemaMismatch):
-        face.register(email_address=ANA, owner_id=OWNER)
-    upgrade_schema(empty_database.url)
-    assert face.register(email_address=ANA, owner_id=OWNER).version == 1
+        bare.face.register(email_address=ANA, owner_id=OWNER)
+    bare.upgrade()
+    assert bare.face.register(email_address=ANA, owner_id=OWNER).version == 1
 
 
 @pytest.mark.parametrize("revision", ["2.0001", "1.0000"])
@@ -77,9 +94,7 @@ def test_schema_of_another_time_is_refused_and_nothing_moves(
     assert standing(database, inbox.id) == unmoved()
 
 
-def test_newer_serial_of_the_same_generation_works(
-    make: MakeFace, inbox: Inbox, revise: Callable[[str], None]
-) -> None:
+def test_newer_serial_of_the_same_generation_works(make: MakeFace, inbox: Inbox, revise: Callable[[str], None]) -> None:
     """Migrations that only add may run before the services are upgraded."""
     revise("1.0099")
     assert make().retry_warmup(inbox.id, owner_id=OWNER).version == 2

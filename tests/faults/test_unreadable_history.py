@@ -31,60 +31,101 @@ def inbox(face: AnyFace) -> Inbox:
 
 
 @contextmanager
-def unguarded(database: TestDatabase) -> Iterator[Any]:
-    """A raw connection with the guards off, which are on again at the end."""
-    with database.connect() as connection:
-        if database.kind == "sqlite":
-            triggers = connection.execute("select name, sql from sqlite_schema where type = 'trigger'").fetchall()
-            off, on = [f"drop trigger {name}" for name, _ in triggers], [text for _, text in triggers]
-        else:
-            tables = [f"{database.prefix}{table}" for table in TABLES]
-            off = [f"alter table {table} disable trigger all" for table in tables]
-            on = [f"alter table {table} enable trigger all" for table in tables]
-            on += [f"alter table {database.prefix}inbox_events enable always trigger {name}" for name in ALWAYS]
-        for statement in off:
-            connection.execute(statement)
-        yield connection
+def guards_off(database: TestDatabase) -> Iterator[None]:
+    """No trigger and no foreign key, until the end."""
+    if database.kind == "sqlite":
+        triggers = database.execute("select name, sql from sqlite_schema where type = 'trigger'")
+        off, on = [f"drop trigger {name}" for name, _ in triggers], [text for _, text in triggers]
+    else:
+        off = [f"alter table {{s}}{table} disable trigger all" for table in TABLES]
+        on = [f"alter table {{s}}{table} enable trigger all" for table in TABLES]
+        on += [f"alter table {{s}}inbox_events enable always trigger {name}" for name in ALWAYS]
+    for statement in off:
+        database.execute(statement)
+    try:
+        yield
+    finally:
         for statement in on:
-            connection.execute(statement)
+            database.execute(statement)
 
 
-def rewrite_newest(database: TestDatabase, inbox: Inbox, rewrite: Callable[[bytes], bytes]) -> None:
-    """Put another entry in place of the newest one, its hash wherever it stands, and its name and schema if it has any."""
-    mark = "?" if database.kind == "sqlite" else "%s"
-    with unguarded(database) as connection:
-        ((entry,),) = connection.execute(
-            f"select entry from {database.prefix}inbox_events where inbox_id = {mark} and version = 2", (inbox.id,)
-        ).fetchall()
-        forged = rewrite(bytes(entry))
-        digest = hashlib.sha256(b"\x00" + forged).digest()
-        connection.execute(
-            f"update {database.prefix}inbox_events set entry = {mark}, hash = {mark}"
-            f" where inbox_id = {mark} and version = 2",
-            (forged, digest, inbox.id),
-        )
-        connection.execute(
-            f"update {database.prefix}inboxes set head_hash = {mark} where id = {mark}", (digest, inbox.id)
-        )
+def rewrite_newest(
+    database: TestDatabase, inbox: Inbox, rewrite: Callable[[bytes], bytes], *, name: str, schema: int
+) -> None:
+    """Put another entry in place of the newest one, with its hash wherever that stands."""
+    newest = "where inbox_id = ? and version = 2"
+    ((entry,),) = database.execute(f"select entry from {{s}}inbox_events {newest}", (inbox.id,))  # noqa: S608 - ours
+    forged = rewrite(bytes(entry))
+    digest = hashlib.sha256(b"\0" + forged).digest()
+    change = f"update {{s}}inbox_events set entry = ?, hash = ?, name = ?, schema = ? {newest}"  # noqa: S608 - ours
+    with guards_off(database):
+        database.execute(change, (forged, digest, name, schema, inbox.id))
+        database.execute("update {s}inboxes set head_hash = ? where id = ?", (digest, inbox.id))
 
 
-def write_as(database: TestDatabase, inbox: Inbox, *, name: str, schema: int) -> None:
-    """Have the newest event be of that name and schema, as a newer version of the library would write it."""
+def say(**instead: object) -> Callable[[bytes], bytes]:
+    """Rewrites an entry in its one canonical form, saying something else."""
 
     def rewrite(entry: bytes) -> bytes:
-        said: Said = json.loads(entry)
-        return canonical(said | {"name": name, "schema": schema})
+        said: Said = json.loads(entry) | instead
+        return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
-    rewrite_newest(database, inbox, rewrite)
-    mark = "?" if database.kind == "sqlite" else "%s"
-    with unguarded(database) as connection:
-        connection.execute(
-            f"update {database.prefix}inbox_events set name = {mark}, schema = {mark}"
-            f" where inbox_id = {mark} and version = 2",
-            (name, schema, inbox.id),
-        )
+    return rewrite
 
 
-def canonical(said: Said) -> bytes:
-    """An entry's one form; ours are ASCII throughout but for nothing."""
-    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+def spaced(entry: bytes) -> bytes:
+    """The same words in a form that is not the canonical one."""
+    return json.dumps(json.loads(entry)).encode()
+
+
+@pytest.mark.parametrize(("name", "schema"), [("inbox.frozen", 1), ("inbox.banned", 2)], ids=["name", "schema"])
+def test_unknown_event_says_what_it_takes_to_read_it(
+    face: AnyFace, inbox: Inbox, database: TestDatabase, name: str, schema: int
+) -> None:
+    """A newer version of the library wrote it; guessing would be worse than stopping."""
+    rewrite_newest(database, inbox, say(name=name, schema=schema), name=name, schema=schema)
+    with pytest.raises(UnknownEvent, match="install the version of inbox-lifecycle that wrote it") as unknown:
+        face.history(inbox.id, owner_id=OWNER)
+    assert (unknown.value.version, unknown.value.name, unknown.value.schema) == (2, name, schema)
+
+
+def test_unknown_event_is_a_finding_of_verification_and_not_its_end(
+    face: AnyFace, inbox: Inbox, database: TestDatabase
+) -> None:
+    """Verification names the place and goes on with the next inbox."""
+    other = face.register(email_address="bo@mail.example.com", owner_id=OWNER)
+    rewrite_newest(database, inbox, say(name="inbox.frozen"), name="inbox.frozen", schema=1)
+    report = face.operator().verify()
+    found = {(finding.kind, finding.inbox_id, finding.version) for finding in report.findings}
+    assert ("event", inbox.id, 2) in found
+    assert other.id not in {finding.inbox_id for finding in report.findings}
+    assert report.inboxes == 2
+
+
+def test_inbox_with_an_unknown_event_can_still_be_moved(face: AnyFace, inbox: Inbox, database: TestDatabase) -> None:
+    """Its row tells where it stands, and the chain goes on from there."""
+    rewrite_newest(database, inbox, say(name="inbox.frozen"), name="inbox.frozen", schema=1)
+    moved = face.operator().correct(inbox.id, status="pending", warmup_status="not_started", reason="taken back")
+    assert moved.version == 3
+    assert face.retry_warmup(inbox.id, owner_id=OWNER).version == 4
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "why"),
+    [
+        (lambda _entry: b"\xff\0", "it is not an entry"),
+        (lambda entry: entry[:-1], "it is not an entry"),
+        (spaced, "it is not in canonical form"),
+        (say(format="inbox-lifecycle/2"), "its format is unknown"),
+        (say(payload={"reason": "none"}), "its payload has fields its event does not have"),
+    ],
+    ids=["noise", "half", "spaced", "format", "payload"],
+)
+def test_entry_that_is_not_what_was_written_is_said_to_be_broken(
+    face: AnyFace, inbox: Inbox, database: TestDatabase, rewrite: Callable[[bytes], bytes], why: str
+) -> None:
+    """The history names the version and the cure, and repeats nothing of what it found."""
+    rewrite_newest(database, inbox, rewrite, name="inbox.banned", schema=1)
+    with pytest.raises(HistoryBroken, match="run `inbox-lifecycle verify`") as broken:
+        face.history(inbox.id, owner_id=OWNER)
+    assert (broken.value.version, broken.value.why) == (2, why)

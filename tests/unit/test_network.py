@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from inbox_lifecycle.drivers.network import LARGEST_ANSWER, send, send_async
+from inbox_lifecycle.drivers.transport import BoundedTransport
 from inbox_lifecycle.flow import Send, Unanswered, Unsent
 from tests.support.canned import canned, head, saying, trickling, whole
 
@@ -29,7 +30,7 @@ Exchange = Callable[[Send], httpx.Response]
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """Performs exchanges over one transport."""
     if request.param == "sync":
-        with httpx.HTTPTransport(verify=NO_TLS) as transport:
+        with BoundedTransport(certificates=NO_TLS) as transport:
             yield lambda step: send(transport, step)
         return
     with asyncio.Runner() as runner:

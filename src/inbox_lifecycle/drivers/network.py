@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import httpcore
 import httpx
 
 from inbox_lifecycle.flow import Send, Unanswered, Unsent
@@ -17,8 +18,19 @@ from inbox_lifecycle.flow import Send, Unanswered, Unsent
 LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SHARE = 0.25
 
+# Our own transport says httpcore's words, a host's says httpx's; they have the same names.
+_TROUBLE = (
+    httpx.TransportError,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+    TimeoutError,
+)
 # The request never left: there was no connection, or it was never begun.
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
 
 
 def send(transport: httpx.BaseTransport, step: Send) -> httpx.Response:
@@ -38,7 +50,7 @@ def send(transport: httpx.BaseTransport, step: Send) -> httpx.Response:
                 _take(body, chunk, deadline)
         finally:
             response.close()
-    except (httpx.TransportError, OSError, TimeoutError) as error:
+    except _TROUBLE as error:
         failure = _failure(error)
     else:
         return _whole(response, bytes(body), step)
@@ -58,7 +70,7 @@ async def send_async(transport: httpx.AsyncBaseTransport, step: Send) -> httpx.R
                     _take(body, chunk, deadline)
             finally:
                 await response.aclose()
-    except (httpx.TransportError, OSError, TimeoutError) as error:
+    except _TROUBLE as error:
         failure = _failure(error)
     else:
         return _whole(response, bytes(body), step)
@@ -72,6 +84,7 @@ def _set_timeouts(step: Send) -> None:
         "pool": connect,
         "read": step.timeout,
         "write": step.timeout,
+        "exchange": step.timeout,
     }
 
 
@@ -95,4 +108,4 @@ def _whole(response: httpx.Response, body: bytes, step: Send) -> httpx.Response:
 def _failure(error: Exception) -> Unsent | Unanswered:
     # By kind only: the text of a transport's error may name hosts and more.
     kind = type(error).__name__
-    return Unsent(kind) if isinstance(error, _UNSENT) else Unanswered(kind)
+    return Unsent(kind) if kind in _UNSENT else Unanswered(kind)

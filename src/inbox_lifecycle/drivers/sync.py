@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from inbox_lifecycle.drivers.database import checked_out, in_turn, needs_turn, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
+from inbox_lifecycle.drivers.transport import BoundedTransport
 from inbox_lifecycle.drivers.turns import Turns, turns_for
 from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import is_memory
@@ -74,7 +75,7 @@ class SyncDriver:
     def __init__(self, database: Database, transport: httpx.BaseTransport | None) -> None:
         self._database = database
         self._hosts_transport = transport
-        self._own_transport: httpx.HTTPTransport | None = None
+        self._own_transport: BoundedTransport | None = None
         self._mutex = threading.Lock()
         renew_after_fork(self)
 
@@ -145,7 +146,7 @@ class SyncDriver:
         # Made at the first use: it reads every certificate there is.
         with self._mutex:
             if self._own_transport is None:
-                self._own_transport = httpx.HTTPTransport()
+                self._own_transport = BoundedTransport()
             return self._own_transport
 
 
