@@ -20,6 +20,8 @@ class Canned:
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/accounts/ana%40example.com"
         #: Connections so far.
         self.connections = 0
+        #: Counts the connections that this side has closed.
+        self.hung_up = threading.Semaphore(0)
         #: Heads of the requests so far.
         self.heads: list[bytes] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -43,6 +45,7 @@ class Canned:
             while head := self._read_head(connection):
                 self.heads.append(head)
                 self._script(connection)
+        self.hung_up.release()
 
     @staticmethod
     def _read_head(connection: socket.socket) -> bytes:

@@ -171,7 +171,10 @@ def test_a_connection_is_used_again(exchange: Exchange) -> None:
 def test_a_connection_that_was_closed_while_idle_is_made_anew(exchange: Exchange) -> None:
     """The server hangs up after each answer without having said so; the next exchange has its own connection."""
     with canned(saying(whole(b"{}"), close=True)) as server:
-        answers = [exchange(get(server.url)).status_code for _ in range(3)]
+        answers = []
+        for _ in range(3):
+            answers.append(exchange(get(server.url)).status_code)
+            assert server.hung_up.acquire(timeout=10)
     assert (answers, server.connections) == ([200] * 3, 3)
 
 
