@@ -54,7 +54,8 @@ begin
     end if;
     return new;
 end $$;
-create trigger inboxes_stepped before update of id, version, status, warmup_status, head_hash on {s}inboxes
+create trigger inboxes_stepped
+    before update of id, version, status, warmup_status, head_hash, updated_at on {s}inboxes
     for each row execute function {s}inboxes_stepped();
 
 create function {s}inboxes_fixed() returns trigger language plpgsql set search_path = '' as $$
@@ -179,7 +180,8 @@ when new.version <> 1 or not exists (
 )
 begin select raise(abort, 'inboxes_explained'); end;
 
-create trigger inboxes_stepped before update of id, version, status, warmup_status, head_hash on inboxes
+create trigger inboxes_stepped
+before update of id, version, status, warmup_status, head_hash, updated_at on inboxes
 when new.id <> old.id or new.version <> old.version + 1 or not exists (
     select 1 from inbox_events e
     where e.inbox_id = new.id and e.version = new.version and e.status = new.status

@@ -38,14 +38,19 @@ def read_address(text: str) -> Address:
         raise MalformedAddress("it needs a local part, an @ and a domain")
     if len(local.encode()) > _LONGEST_LOCAL_PART or not _DOT_ATOM.fullmatch(local):
         raise MalformedAddress("its local part is not a dot-atom of at most 64 bytes")
-    domain = _read_domain(domain)
+    domain = read_domain(domain)
     address = f"{local}@{domain}"
     if len(address.encode()) > _LONGEST_ADDRESS:
         raise MalformedAddress("it is longer than 254 bytes")
     return Address(address, domain)
 
 
-def _read_domain(domain: str) -> str:
+def read_domain(domain: str) -> str:
+    """A domain in the form in which it is kept: lower-case ASCII.
+
+    Raises:
+        MalformedAddress: it is not a host name.
+    """
     try:
         ascii_form = idna.encode(domain.lower(), uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):

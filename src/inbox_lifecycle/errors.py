@@ -94,7 +94,7 @@ class InboxNotFound(InboxLifecycleError, LookupError):
     """There is no such inbox, or it is not the caller's, or it was erased: never told apart."""
 
     def __init__(self, inbox_id: str) -> None:
-        super().__init__(f"no inbox {inbox_id} for this caller")
+        super().__init__(f"no inbox {inbox_id} for this caller: check the id and whose inbox it is")
         self.inbox_id = inbox_id
 
 
@@ -111,7 +111,7 @@ class TransitionRefused(InboxLifecycleError):
     """The rules forbid this trigger here; nothing moved."""
 
     def __init__(self, inbox_id: str, trigger: str, verdict: Verdict) -> None:
-        super().__init__(f"inbox {inbox_id}: {trigger} refused: {verdict}")
+        super().__init__(f"inbox {inbox_id}: {trigger} refused: {verdict}: read its state instead")
         self.inbox_id = inbox_id
         self.trigger = trigger
         self.verdict = verdict
@@ -137,10 +137,12 @@ class ProviderError(InboxLifecycleError):
 
     #: What the provider did, as the tail of a sentence.
     did = "failed"
+    #: What the caller may do, unless the provider said when.
+    cure = "retry after a short backoff"
 
     def __init__(self, provider: str, detail: str = "", *, retry_after: float | None = None) -> None:
-        again = "" if retry_after is None else f"; again in {retry_after:g} s"
-        super().__init__(f"provider {provider} {self.did}{': ' + detail if detail else ''}{again}")
+        cure = self.cure if retry_after is None else f"retry in {retry_after:g} s"
+        super().__init__(f"provider {provider} {self.did}{': ' + detail if detail else ''}: {cure}")
         self.provider = provider
         self.detail = detail
         #: Seconds to wait before the next try, where the provider said so.
@@ -151,6 +153,7 @@ class ProviderRejected(ProviderError):
     """The provider answered no; `status` is its HTTP status."""
 
     did = "rejected the request"
+    cure = "mend what it names, then retry"
 
     def __init__(self, provider: str, detail: str = "", *, status: int | None = None) -> None:
         super().__init__(provider, detail)
@@ -179,6 +182,7 @@ class ProviderOutcomeUnknown(ProviderError):
     """The request may have had its effect and may not; the attempt stays open until `reconcile` asks."""
 
     did = "gave no usable answer, so the outcome is unknown"
+    cure = "retry after a short backoff, or let `reconcile` ask for the truth"
 
 
 class WarmupNotRecorded(InboxLifecycleError):

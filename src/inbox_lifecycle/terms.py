@@ -9,11 +9,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inbox_lifecycle.domain import Inbox
+from inbox_lifecycle.errors import InvalidInput
 
 
 def utc_now() -> datetime:
     """The time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+def aware(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """The clock, which is an error as soon as it gives a time without a zone."""
+
+    def checked() -> datetime:
+        now = clock()
+        if now.tzinfo is None:
+            raise InvalidInput("the clock gives times without a time zone: it must give aware ones")
+        return now
+
+    return checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

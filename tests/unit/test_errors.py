@@ -24,7 +24,6 @@ from inbox_lifecycle.errors import (
     MalformedId,
     MalformedText,
     ProviderBusy,
-    ProviderError,
     ProviderOutcomeUnknown,
     ProviderRejected,
     ProviderThrottled,
@@ -97,8 +96,8 @@ MESSAGES: dict[InboxLifecycleError, str] = {
 IDS = [f"{type(error).__name__}-{number}" for number, error in enumerate(MESSAGES)]
 
 #: The branches whose cure is what the branch itself says, in the tree, to the reader of any of its errors.
-CURED_BY_BRANCH = (MalformedAddress, MalformedText, InboxNotFound, TransitionRefused, ProviderError, WarmupNotRecorded)
-CURE = re.compile(r"\b(pass|use|wrap|find|read|try|run|leave|install|export|call)\b")
+CURED_BY_BRANCH = (MalformedAddress, MalformedText, WarmupNotRecorded)
+CURE = re.compile(r"\b(pass|use|wrap|find|read|try|run|leave|install|export|call|check|retry)\b")
 
 
 def ours(kind: type[InboxLifecycleError]) -> list[type[InboxLifecycleError]]:

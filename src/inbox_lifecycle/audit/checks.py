@@ -178,6 +178,8 @@ class Fold:
             self._row("owner_id", "of its birth", "another")
         if (inbox.email_address or "").rpartition("@")[2] != inbox.email_domain:
             self._row("email_domain", "of its address", "another")
+        if inbox.owner_id != self.row.domain_owner_id:
+            self._row("email_domain_id", "of its owner", "another's")
 
     def _expect(self, event: StoredEvent, kind: str, expected: str, found: str) -> None:
         if expected != found:

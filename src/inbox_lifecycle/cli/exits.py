@@ -95,18 +95,6 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.StepRefused: Exit.BUG,
 }
 
-#: What to do, where the error's own message does not say it.
-CURES: Final[Mapping[Exit, str]] = {
-    Exit.NOT_FOUND: "check the id and whose inbox it is",
-    Exit.REFUSED: "read its state with `inbox-lifecycle show`",
-    Exit.PROVIDER_REJECTED: "mend what it names, then retry",
-    Exit.PROVIDER_THROTTLED: "retry after a short backoff",
-    Exit.PROVIDER_BUSY: "retry after a short backoff",
-    Exit.PROVIDER_UNAVAILABLE: "retry after a short backoff",
-    Exit.PROVIDER_UNKNOWN: "retry after a short backoff, or let `inbox-lifecycle reconcile` ask for the truth",
-    Exit.NOT_RECORDED: "retry at once, the second enable is a no-op",
-}
-
 
 def exit_for(error: BaseException) -> Exit:
     """The code of an error; a bug's where it is none of ours."""
@@ -115,6 +103,6 @@ def exit_for(error: BaseException) -> Exit:
 
 def message_for(error: errors.InboxLifecycleError) -> str:
     """The error and its cure, on one line."""
-    cure = CURES.get(exit_for(error))
     said = " ".join(str(error).split())
-    return f"{said}: {cure}" if cure else said
+    # Its message is fixed by the original API, and says no cure.
+    return f"{said}: retry at once, a second enable is a no-op" if isinstance(error, errors.WarmupNotRecorded) else said

@@ -15,7 +15,7 @@ from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
 from inbox_lifecycle.facade.calls import Calls
 from inbox_lifecycle.store.engine import is_memory, is_prepared, make_engine
 from inbox_lifecycle.store.session import backend_for
-from inbox_lifecycle.terms import Terms, utc_now
+from inbox_lifecycle.terms import Terms, aware, utc_now
 
 #: A provider, a callable from inbox to provider, or None for a facade that never asks one.
 AnyProvider = Any
@@ -43,7 +43,7 @@ def make_calls(
         provider_for=_provider_for(provider, one),
         call_budget=asking + recording if call_budget is None else call_budget,
         recording_budget=recording,
-        clock=clock or utc_now,
+        clock=utc_now if clock is None else aware(clock),
     )
     return Calls(
         terms=terms,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from inbox_lifecycle.address import read_address
+from inbox_lifecycle.address import read_address, read_domain
 from inbox_lifecycle.audit import history
 from inbox_lifecycle.canonical import check_text
 from inbox_lifecycle.context import Context, current_context
@@ -116,15 +116,14 @@ class Calls:
         return request_warmup(
             self.terms,
             inbox_id=InboxId(read_id("inbox_id", inbox_id)),
-            owner_id=None if owner_id is None else read_owner(owner_id),
+            owner_id=self._owner(owner_id),
             kind=kind,
             context=self._context(owner_id=owner_id, idempotency_key=idempotency_key),
         )
 
     def get(self, inbox_id: AnyId, *, owner_id: AnyId | None) -> Flow[Inbox]:
         """One inbox."""
-        owner = None if owner_id is None else read_owner(owner_id)
-        return history.get(inbox_id=InboxId(read_id("inbox_id", inbox_id)), owner_id=owner)
+        return history.get(inbox_id=InboxId(read_id("inbox_id", inbox_id)), owner_id=self._owner(owner_id))
 
     def find(
         self,
@@ -141,10 +140,10 @@ class Calls:
             raise InvalidInput(f"limit is from 1 to {LARGEST_PAGE}")
         return history.find(
             FindInboxes(
-                owner_id=None if owner_id is None else read_owner(owner_id),
+                owner_id=self._owner(owner_id),
                 status=None if status is None else _one_of(Status, "status", status),
                 warmup_status=None if warmup_status is None else _one_of(WarmupStatus, "warmup_status", warmup_status),
-                domain=_text("domain", domain.lower() if domain else None),
+                domain=None if domain is None else read_domain(check_text("domain", domain)),
                 after=None if after is None else read_mark(after),
                 limit=limit,
             )
@@ -205,6 +204,10 @@ class Calls:
         )
         return replace(context, owner_id=None if owner_id is None else read_owner(owner_id))
 
+    def _owner(self, owner_id: AnyId | None) -> str | None:
+        # Only an operator may leave the owner out: a host that has lost its user's id must not become one by it.
+        return None if owner_id is None and self.actor is not None else read_owner(owner_id)
+
     def _provider(self, provider: str | None) -> str:
         name = provider or self.provider_name
         if not name:
@@ -212,7 +215,7 @@ class Calls:
         return check_text("provider", name)
 
 
-def read_owner(owner_id: AnyId) -> str:
+def read_owner(owner_id: AnyId | None) -> str:
     """An owner's id, as text.
 
     Raises:

@@ -135,7 +135,7 @@ REVISION = "select version_num from {s}inbox_lifecycle_alembic_version"
 
 # Verification: rows with their newest event, events of a range of inboxes, and attempts of the same range.
 VERIFY_ROWS = f"""
-select {INBOX_COLUMNS}, i.address_key,
+select {INBOX_COLUMNS}, i.address_key, d.owner_id as domain_owner_id,
        (select max(e.version) from {{s}}inbox_events e where e.inbox_id = i.id) as newest
 from {_WITH_DOMAIN}
 where i.id > cast(:after as {{id}}) and i.id <= cast(:until as {{id}})

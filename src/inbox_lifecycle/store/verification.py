@@ -18,6 +18,7 @@ class StoredInbox:
     inbox: Inbox
     head_hash: bytes
     address_key: bytes | None = field(repr=False)
+    domain_owner_id: str | None = field(repr=False)
     #: None where there is no event at all.
     newest: int | None
 
@@ -150,12 +151,12 @@ class OrphansToVerify:
 
 
 def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
-    key, newest = row[INBOX_WIDTH], row[INBOX_WIDTH + 1]
+    key, domain_owner_id, newest = row[INBOX_WIDTH : INBOX_WIDTH + 3]
     try:
         inbox = read_inbox(row)
     except (TypeError, ValueError):
         return UnreadableInbox(str(row[0]))
-    return StoredInbox(inbox, _bytes(row[14]), None if key is None else _bytes(key), newest)
+    return StoredInbox(inbox, _bytes(row[14]), None if key is None else _bytes(key), domain_owner_id, newest)
 
 
 def _stored_event(row: Row) -> StoredEvent:
