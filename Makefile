@@ -10,6 +10,8 @@ LOCK := requirements/dev.txt
 PINS := $(VENV)/.pins
 READY := $(VENV)/.ready
 LOCK_VENV := .venv-lock
+# Most tests wait for a disk, a lock or a child more than they compute; each worker has a PostgreSQL of its own.
+WORKERS ?= 4
 
 # A name on PATH proves nothing (version managers leave shims that fail), so each candidate is run.
 PYTHON ?=
@@ -47,7 +49,7 @@ demo: $(READY) ## run the main job for real, on SQLite or on DATABASE_URL, again
 
 test: check ## run every check, then every test, on SQLite and on a real PostgreSQL
 	@echo 'tests'
-	@$(BIN)/python -m pytest --quiet
+	@$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope
 
 check: $(READY) ## lint, format, types, floors, and diagrams compared with the rules
 	$(call quietly,lint,$(BIN)/ruff check --output-format concise .)

@@ -33,10 +33,10 @@ def small_terminal(tmp_path: Path, sqlite_database: TestDatabase, provider_sandb
     ("order", "code", "outcome", "cure"),
     [
         ({"kind": "reject", "status": 402}, 20, "rejected", "payment_required"),
-        ({"kind": "throttle", "retry_after": 7}, 21, "throttled", "again in 7 s"),
+        ({"kind": "throttle", "retry_after": 7}, 21, "throttled", "retry in 7 s"),
         ({"kind": "busy"}, 22, "busy", "short backoff"),
         ({"kind": "error", "status": 503}, 23, "unavailable", "short backoff"),
-        ({"kind": "error", "status": 500}, 24, None, "inbox-lifecycle reconcile"),
+        ({"kind": "error", "status": 500}, 24, None, "let `reconcile` ask"),
     ],
     ids=["rejected", "throttled", "busy", "unavailable", "unknown"],
 )

@@ -25,6 +25,7 @@ from tests.support.aftermath import (
 )
 from tests.support.databases import TestDatabase
 from tests.support.faces import AwaitedFace, LoopThread
+from tests.support.hosts import host_async_engine
 from tests.support.interrupts import CancelledAt
 from tests.support.locks import Held, Watched, recording_held
 
@@ -104,10 +105,8 @@ async def retry_cancelled_at(face: AwaitedFace, inbox: Inbox, wait: int) -> Inbo
     return None if task.cancelled() else task.result()
 
 
-def test_cancelled_at_every_wait_leaves_an_attempt_that_can_be_settled(
-    face: AwaitedFace, database: TestDatabase, provider_sandbox: Sandbox
-) -> None:
-    """Wait by wait: nothing moved and the attempt open, or everything recorded; never anything between."""
+def cancel_at_every_wait(face: AwaitedFace, database: TestDatabase, sandbox: Sandbox) -> list[Standing]:
+    """How one inbox after another stood, when its retry was cancelled at one wait after another until none was left."""
     seen: list[Standing] = []
     answer: Inbox | None = None
     while answer is None:
@@ -116,15 +115,37 @@ def test_cancelled_at_every_wait_leaves_an_attempt_that_can_be_settled(
         answer = face.loop.wait(retry_cancelled_at(face, inbox, len(seen)))
         seen.append(standing(database, inbox.id))
         assert settle(face, database).left == 0
-        assert (standing(database, inbox.id).status == "warming") is provider_sandbox.warming(email)
-    # A step that was under way in a thread may still be seen to end or not; the attempt was opened all the same.
-    before_acceptance = [stood for stood in seen if stood.version == 1]
-    recorded = [stood for stood in seen if stood.version == 2]
-    assert set(before_acceptance) <= {unmoved(), unmoved(None)}
+        assert (standing(database, inbox.id).status == "warming") is sandbox.warming(email)
+    return seen
+
+
+def assert_all_or_nothing(seen: list[Standing]) -> None:
+    """Up to some wait nothing moved, and from there on everything was recorded, cancelled or not."""
+    before, recorded = ([stood for stood in seen if stood.version == version] for version in (1, 2))
+    # A step that was under way in a thread may be over, or not yet, when the cancellation is.
+    assert set(before) <= {unmoved(), unmoved(None)}
     assert set(recorded) == {warming("moved")}
-    # The last is the one that was not cancelled at all; the others were, and were recorded nevertheless.
+    assert seen == [*before, *recorded]
+    # The last one was not cancelled at all.
     assert len(recorded) > 1
-    assert seen == [*before_acceptance, *recorded]
+
+
+def test_cancelled_at_every_wait_leaves_all_or_nothing(
+    face: AwaitedFace, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """Wait by wait: an attempt that can be settled, or everything recorded; never anything between."""
+    assert_all_or_nothing(cancel_at_every_wait(face, database, provider_sandbox))
+
+
+def test_cancelled_at_every_wait_of_an_async_engine_leaves_all_or_nothing(
+    postgres_database: TestDatabase, provider: Instantly, loop_thread: LoopThread, provider_sandbox: Sandbox
+) -> None:
+    """The same over an engine of the host's whose every statement is a wait."""
+    with host_async_engine(postgres_database, loop_thread) as engine:
+        face = AwaitedFace(AsyncInboxes(engine, provider), loop_thread)
+        seen = cancel_at_every_wait(face, postgres_database, provider_sandbox)
+        face.close()
+        assert_all_or_nothing(seen)
 
 
 def test_cancelled_while_the_provider_is_asked_leaves_the_attempt_open(

@@ -17,7 +17,7 @@ from tests.support.databases import TestDatabase
 from tests.support.faces import Face
 from tests.support.proxy import Fate, Proxy
 
-COUNT = 31
+COUNT = 13
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_parent_and_children_go_on_with_the_same_facade(
     lines = run_child(
         "tests.support.forking_child", mode, database.url, provider_sandbox.base_url, provider_sandbox.api_key, *ids
     )
-    assert [json.loads(line) for line in lines.splitlines()] == [[2] * 10] * 3
+    assert [json.loads(line) for line in lines.splitlines()] == [[2] * 4] * 3
     assert {standing(database, inbox_id) for inbox_id in ids} == {warming("moved")}
     assert settle(face, database) == Reconciled()
 

@@ -160,7 +160,7 @@ def test_two_processes_that_write_at_once_both_succeed(
 ) -> None:
     """Each waits for the other's writing, as long as it takes; every inbox moves once."""
     lists = [
-        [face.register(email_address=f"{half}{n}@mail.example.com", owner_id=OWNER).id for n in range(25)]
+        [face.register(email_address=f"{half}{n}@mail.example.com", owner_id=OWNER).id for n in range(10)]
         for half in ("ana", "bo")
     ]
     with ExitStack() as stack:
@@ -178,6 +178,6 @@ def test_two_processes_that_write_at_once_both_succeed(
             worker.stdin.flush()
         for worker in workers:
             assert worker.stdout is not None
-            assert json.loads(worker.stdout.readline()) == [2] * 25
+            assert json.loads(worker.stdout.readline()) == [2] * 10
     assert {standing(database, inbox_id) for ids in lists for inbox_id in ids} == {warming("moved")}
     assert settle(face, database) == Reconciled()

@@ -11,12 +11,12 @@ from threading import Event
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
 
 from inbox_lifecycle import prepare_sqlite
 from inbox_lifecycle.testing import Sandbox
 from tests.support.aftermath import eventually, in_flight
 from tests.support.databases import TestDatabase
+from tests.support.hosts import host_url
 
 
 class RowLock:
@@ -74,10 +74,7 @@ class Watched:
     """A host's engine that tells how often a connection of it was taken: SQLite has no list of who waits."""
 
     def __init__(self, database: TestDatabase) -> None:
-        url = make_url(database.url)
-        self.engine: Engine = create_engine(
-            url.set(drivername="postgresql+psycopg") if url.host is None and database.kind == "postgresql" else url
-        )
+        self.engine: Engine = create_engine(host_url(database))
         prepare_sqlite(self.engine)
         self._numbers = itertools.count(1)
         self.taken = 0

@@ -50,23 +50,30 @@ MESSAGES: dict[InboxLifecycleError, str] = {
         "inbox i1: this idempotency key already stands for inbox.banned; use a new key"
     ),
     ActorRequired(): "nobody said who acts: wrap the call in audit_context(actor=...)",
-    InboxNotFound("i1"): "no inbox i1 for this caller",
+    InboxNotFound("i1"): "no inbox i1 for this caller: check the id and whose inbox it is",
     InboxExists("address"): "an inbox with this address exists already: find it, or choose another address",
-    TransitionRefused("i1", "ban", VERDICT): "inbox i1: ban refused: status should be pending, found active",
+    TransitionRefused("i1", "ban", VERDICT): (
+        "inbox i1: ban refused: status should be pending, found active: read its state instead"
+    ),
     RetryRefused("i1", "retry_warmup", VERDICT): (
-        "inbox i1: retry_warmup refused: status should be pending, found active"
+        "inbox i1: retry_warmup refused: status should be pending, found active: read its state instead"
     ),
     ConcurrencyConflict("i1", 2, 3): "inbox i1 is at version 3, not at version 2: read it again and decide again",
     ConcurrencyConflict("i1", None, 3): (
         "inbox i1 is at version 3, not at another version: read it again and decide again"
     ),
     ProviderRejected("instantly", "payment required", status=402): (
-        "provider instantly rejected the request: payment required"
+        "provider instantly rejected the request: payment required: mend what it names, then retry"
     ),
-    ProviderThrottled("instantly", retry_after=2.5): "provider instantly is throttling us; again in 2.5 s",
-    ProviderBusy("instantly", retry_after=60): "provider instantly is busy with another warmup job; again in 60 s",
-    ProviderUnavailable("instantly", "not reached"): "provider instantly is not available: not reached",
-    ProviderOutcomeUnknown("instantly"): "provider instantly gave no usable answer, so the outcome is unknown",
+    ProviderThrottled("instantly", retry_after=2.5): "provider instantly is throttling us: retry in 2.5 s",
+    ProviderBusy("instantly", retry_after=60): "provider instantly is busy with another warmup job: retry in 60 s",
+    ProviderUnavailable("instantly", "not reached"): (
+        "provider instantly is not available: not reached: retry after a short backoff"
+    ),
+    ProviderOutcomeUnknown("instantly"): (
+        "provider instantly gave no usable answer, so the outcome is unknown: "
+        "retry after a short backoff, or let `reconcile` ask for the truth"
+    ),
     WarmupNotRecorded("i1"): "Warmup was enabled but failed to update account status",
     StoreUnavailable("08006"): "the database did not answer (08006): try again later",
     StoreContended("40001"): ("the database undid the statement in favour of a concurrent one (40001): run it again"),

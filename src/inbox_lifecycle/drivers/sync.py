@@ -22,6 +22,9 @@ from inbox_lifecycle.store.session import Backend
 
 T = TypeVar("T")
 
+#: Seconds between two looks at whether shielded work is over, where a signal struck just as that was told.
+_GLANCE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[T]):
@@ -162,17 +165,18 @@ class _Shielded(Generic[T]):
         self._deadline = time.monotonic() + budget
         self._value: list[T] = []
         self._error: BaseException | None = None
+        self._over = False
+        # Bare locks: a signal that strikes inside an Event can leave it locked for good.
         self._claim = threading.Lock()
-        self._done = threading.Event()
+        self._done = threading.Lock()
+        self._done.acquire()
 
     def result(self) -> T:
         """What the work gave, or its error; an interruption of the waiting is raised once the work is over."""
         try:
             self._start()
-            self._done.wait()
+            self._done.acquire()
         except BaseException:
-            # It may have struck before the thread was there.
-            self._start()
             self._wait_out()
             raise
         if self._error is not None:
@@ -183,7 +187,7 @@ class _Shielded(Generic[T]):
         threading.Thread(target=self._run, name="inbox-lifecycle-shield", daemon=True).start()
 
     def _run(self) -> None:
-        # Of two threads only one does the work; nobody ever gives the claim back.
+        # Of several threads only one does the work; nobody ever gives the claim back.
         if not self._claim.acquire(blocking=False):
             return
         try:
@@ -191,11 +195,18 @@ class _Shielded(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             self._error = error
         finally:
-            self._done.set()
+            self._over = True
+            self._done.release()
 
     def _wait_out(self) -> None:
-        while not self._done.is_set() and time.monotonic() < self._deadline:
+        waits = True
+        while waits:
             try:
-                self._done.wait(max(0.0, self._deadline - time.monotonic()))
+                if not self._claim.locked():
+                    # The interruption struck before the thread was there.
+                    self._start()
+                while not self._over and (left := self._deadline - time.monotonic()) > 0:
+                    self._done.acquire(timeout=min(left, _GLANCE))
+                waits = False
             except BaseException:  # noqa: BLE001, S112 - one interruption is raised already; the budget bounds the rest
                 continue
