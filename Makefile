@@ -39,7 +39,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check diagrams test-pooler lock format clean
+.PHONY: help demo test check diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,10 @@ test-pooler: $(READY) ## run the tests that need PgBouncer
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` moves them all.
 LOCK_FLAGS ?=
+test-older: $(READY) ## run the tests of everything that meets PostgreSQL on version 16, which comes beside 18
+	@PGSERVER_POSTGRES_VERSION=16 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope \
+	  tests/contract tests/faults tests/guards tests/races tests/property
+
 lock: $(LOCK_VENV)/bin/uv ## pin again what pyproject.toml asks for, for every platform
 	@echo 'pinning $(LOCK)'
 	@$(LOCK_VENV)/bin/uv pip compile pyproject.toml --all-extras --group dev \
@@ -83,7 +87,7 @@ format: $(READY) ## format the code and mend what the linter can mend
 
 clean: ## remove the environments, the caches and what a build left
 	@rm -rf $(VENV) $(LOCK_VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests migrations benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests migrations -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Made from nothing whenever the pins change: a package that left the pins must not linger.
 $(PINS): $(LOCK)

@@ -9,7 +9,7 @@ import pytest
 
 from inbox_lifecycle import ConcurrencyConflict, Pair, ReputationPolicy, Status, TransitionRefused, WarmupStatus
 from inbox_lifecycle.domain import InboxGraduated, WarmupFailed
-from inbox_lifecycle.errors import ProviderUnavailable
+from inbox_lifecycle.errors import ProviderRejected, ProviderUnavailable
 from inbox_lifecycle.testing import Sandbox, WarmupCode
 from tests.fix_face import MakeFace
 from tests.support.contract import (
@@ -18,6 +18,7 @@ from tests.support.contract import (
     BANNED,
     OWNER,
     PENDING,
+    WARMING,
     adopted,
     born,
     crosswise,
@@ -201,6 +202,36 @@ def test_what_only_a_warming_inbox_may_do_is_refused_elsewhere(
         for field, half in (("status", pair.status), ("warmup_status", pair.warmup_status))
         if half.value != "warming"
     }
+
+
+@pytest.mark.parametrize("name", ["fail_warmup", "graduate"])
+def test_move_that_no_answer_could_make_legal_is_refused_without_asking(
+    face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox, name: str
+) -> None:
+    """A pending inbox neither fails nor graduates, whatever the provider knows: it is not troubled."""
+    inbox = born(face)
+    with nothing_moves(database), pytest.raises(TransitionRefused) as refused:
+        getattr(face.operator(), name)(inbox.id)
+    assert "status" in {clause.field for clause in refused.value.verdict.failed}
+    assert provider_sandbox.requests == ()
+
+
+@pytest.mark.parametrize("name", ["fail_warmup", "graduate"])
+def test_inbox_of_another_provider_is_not_asked_about(
+    face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox, name: str
+) -> None:
+    """The configured provider's word about another provider's mailbox is no word: it is not even sent the address."""
+    inbox = face.operator().adopt(
+        email_address=ANA,
+        owner_id=OWNER,
+        status=WARMING.status,
+        warmup_status=WARMING.warmup_status,
+        provider="smartlead",
+    )
+    with nothing_moves(database), pytest.raises(ProviderRejected) as rejected:
+        getattr(face.operator(), name)(inbox.id)
+    assert rejected.value.provider == "smartlead"
+    assert provider_sandbox.requests == ()
 
 
 def test_inbox_that_moves_while_the_provider_is_asked_conflicts_with_an_expectation(

@@ -227,7 +227,7 @@ def test_lost_closing_of_an_attempt_does_not_change_the_answer(
     """A refusal whose record broke off is recorded again."""
     face.operator().ban(inbox.id)
     proxy.set_trap(CLOSING, fate)
-    with pytest.raises(Exception, match="retry_warmup refused"):
+    with pytest.raises(RetryRefused):
         retry(face, inbox)
     assert standing(database, inbox.id).attempts == ("refused",)
 

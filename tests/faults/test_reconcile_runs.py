@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from inbox_lifecycle import Inbox, ProviderOutcomeUnknown
+from inbox_lifecycle import Inbox, ProviderOutcomeUnknown, RetryRefused
 from inbox_lifecycle.reconcile import PAGE, Reconciled
 from inbox_lifecycle.testing import Operation, Sandbox, SandboxRequest, WarmupCode
 from tests.fix_face import MakeFace
@@ -28,7 +28,7 @@ def marked(face: AnyFace, sandbox: Sandbox) -> Inbox:
     """An inbox banned while the provider accepted its warmup, which goes on."""
     inbox: Inbox = face.register(email_address=ANA, owner_id=OWNER)
     in_flight(sandbox, lambda: face.operator().ban(inbox.id))
-    with pytest.raises(Exception, match="retry_warmup refused"):
+    with pytest.raises(RetryRefused):
         face.retry_warmup(inbox.id, owner_id=OWNER)
     return inbox
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from inbox_lifecycle import AsyncInboxes, Inboxes, Instantly, RetryRefused, upgrade_schema
+from tests.support.commands import Terminal
 from tests.support.databases import Postgres, TestDatabase
 from tests.support.faces import AwaitedFace, LoopThread
 from tests.support.pooler import PgBouncer
@@ -95,3 +96,21 @@ def test_the_schema_upgrades_through_the_pooler(bouncer: PgBouncer, postgres: Po
     with postgres.fresh(migrated=False) as fresh:
         url = bouncer.url(fresh.url.partition("@/")[2].partition("?")[0])
         assert upgrade_schema(url) == "1.0001"
+
+
+def pooler_warnings(folder: Path, url: str) -> list[str]:
+    """What `db check`, run as a user runs it, says about a pooler."""
+    ran = Terminal(folder, settings={"DATABASE_URL": url}).run("db", "check")
+    assert (ran.code, ran.document["works"]) == (0, True)
+    return [warning for warning in ran.document["warnings"] if "pooler" in warning]
+
+
+def test_checking_through_the_pooler_warns_about_it(pooled_url: str, tmp_path: Path) -> None:
+    """Who brings an engine of their own is told what it must not do there."""
+    (warning,) = pooler_warnings(tmp_path, pooled_url)
+    assert "prepare_threshold=None" in warning
+
+
+def test_checking_a_direct_connection_warns_about_no_pooler(postgres_database: TestDatabase, tmp_path: Path) -> None:
+    """Where nothing stands between, nothing is said about it."""
+    assert pooler_warnings(tmp_path, postgres_database.url) == []

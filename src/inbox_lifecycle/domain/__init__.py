@@ -28,11 +28,12 @@ from inbox_lifecycle.domain.events import (
     WarmupStarted,
 )
 from inbox_lifecycle.domain.inbox import AttemptId, EventId, Inbox, InboxId, Move, decide, evolve, explains
-from inbox_lifecycle.domain.rules import RULES, Rule, State, Target, judge
+from inbox_lifecycle.domain.rules import RULE_OF, RULES, Rule, State, Target, judge
 from inbox_lifecycle.domain.states import Pair, Status, Trigger, WarmupState, WarmupStatus
 
 __all__ = [
     "RULES",
+    "RULE_OF",
     "Acceptance",
     "Adopt",
     "AttemptId",

@@ -130,11 +130,13 @@ class Rule:
         if state is None or not self.sources:
             born = Clause("inbox", "unborn" if not self.sources else "registered", _born(state), self.admits(state))
             return Verdict((born,))
-        status = Clause("status", _one_of(self.sources), state.pair.status.value, state.pair.status in self.sources)
-        clauses = (status, *self.guard(state, command))
-        if state.erased and not self.after_erasure:
-            clauses = (*clauses, Clause("erased", "no", "yes", held=False))
-        return Verdict(clauses)
+        return Verdict((self._status(state), *self.guard(state, command), *self._erasure(state)))
+
+    def judge_state(self, state: State) -> Verdict:
+        """The clauses that can be held against a state before the facts are known that a guard may ask for."""
+        wanted = _WARMUP_STATUS_LEFT.get(self.event)
+        warmup_status = () if wanted is None else (_warmup_status_is(state, wanted),)
+        return Verdict((self._status(state), *warmup_status, *self._erasure(state)))
 
     def admits(self, state: State | None) -> bool:
         """Whether the rule may be tried from this state, guards aside."""
@@ -159,6 +161,14 @@ class Rule:
         if self.to is Target.SAME:
             return state is not None and reached == state.pair
         return state is None or reached != state.pair
+
+    def _status(self, state: State) -> Clause:
+        return Clause("status", _one_of(self.sources), state.pair.status.value, state.pair.status in self.sources)
+
+    def _erasure(self, state: State) -> tuple[Clause, ...]:
+        if self.after_erasure or not state.erased:
+            return ()
+        return (Clause("erased", "no", "yes", held=False),)
 
     def _left_fits(self, state: State | None) -> bool:
         wanted = _WARMUP_STATUS_LEFT.get(self.event)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from inbox_lifecycle.codec import EVENT_NAMES, EncodedEvent, encode_event
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import (
+    RULE_OF,
     Ban,
     Command,
     Correct,
@@ -25,14 +26,21 @@ from inbox_lifecycle.domain import (
     InboxId,
     Pair,
     ReputationPolicy,
+    Trigger,
     WarmupFailed,
     WarmupState,
     decide,
 )
-from inbox_lifecycle.errors import ConcurrencyConflict, InboxNotFound, ProviderUnavailable, StoreContended
+from inbox_lifecycle.errors import (
+    ConcurrencyConflict,
+    InboxNotFound,
+    ProviderUnavailable,
+    StoreContended,
+    TransitionRefused,
+)
 from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, until
+from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, provider_of, until
 from inbox_lifecycle.providers.port import Figures
 from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.looks import GetInbox, LookForEvent
@@ -118,7 +126,7 @@ def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, conte
     deadline = terms.monotonic() + terms.recording_budget
     statement = CommitMove(event=encoded, seen_version=inbox.version, owner_id=inbox.owner_id)
     try:
-        moved = yield from until(terms, deadline, statement, first=True)
+        moved = yield from until(terms, deadline, statement)
     except (StoreContended, ConstraintViolated):
         moved = None
     return moved or (yield from _landed_after_all(terms, encoded, deadline))
@@ -133,15 +141,22 @@ def _landed_after_all(terms: Terms, event: EncodedEvent, deadline: float) -> Flo
     return looked.moved.as_left(looked.seen.inbox)
 
 
+def _require_state(inbox: Inbox, trigger: Trigger) -> None:
+    """Nothing, if only the provider's word is missing: an inbox that may not move is not asked about."""
+    verdict = RULE_OF[trigger].judge_state(inbox.state)
+    if not verdict.holds:
+        raise TransitionRefused(inbox.id, trigger.value, verdict)
+
+
 def _ask_whether_warming(terms: Terms, inbox: Inbox) -> Flow[Asked]:
-    provider = terms.provider_for(inbox)
-    said: WarmupState = (yield from provider.read_warmup([mailbox_of(inbox)]))[inbox.id]
+    _require_state(inbox, Trigger.FAIL_WARMUP)
+    said: WarmupState = (yield from provider_of(terms, inbox).read_warmup([mailbox_of(inbox)]))[inbox.id]
     return FailWarmup(said), WarmupFailed(provider_says=said.value)
 
 
 def _ask_for_figures(terms: Terms, inbox: Inbox, policy: ReputationPolicy) -> Flow[Asked]:
-    provider = terms.provider_for(inbox)
-    figures = (yield from provider.read_analytics([mailbox_of(inbox)]))[inbox.id]
+    _require_state(inbox, Trigger.GRADUATE)
+    figures = (yield from provider_of(terms, inbox).read_analytics([mailbox_of(inbox)]))[inbox.id]
     if not isinstance(figures, Figures):
         raise ProviderUnavailable(inbox.provider, figures.reason)
     command = Graduate(reputation=figures.reputation, total_sent=figures.total_sent, policy=policy)

@@ -33,7 +33,14 @@ from inbox_lifecycle.errors import (
 )
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, answer_by_key, mailbox_of, record_warmup_started
+from inbox_lifecycle.lifecycle.record import (
+    COMMANDS,
+    Acceptor,
+    answer_by_key,
+    mailbox_of,
+    provider_of,
+    record_warmup_started,
+)
 from inbox_lifecycle.providers.port import (
     AlreadyWarming,
     Busy,
@@ -133,11 +140,11 @@ def _gate(call: Call, seen: Seen) -> _Failure | None:
 
 def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown | _Failure]:
     try:
-        provider = terms.provider_for(inbox)
+        provider = provider_of(terms, inbox)
+    except ProviderRejected as error:
+        return _Failure("rejected", {"status": None, "reason": error.detail}, error)
     except Exception as error:  # noqa: BLE001 - the host's own callable: its error goes up to the host as it is
         return _Failure("unavailable", {"reason": "no_provider"}, error)
-    if provider.name != inbox.provider:
-        return _failure(inbox.provider, Rejected(None, "another_provider_is_configured"))
     answers = yield from provider.enable_warmup([mailbox_of(inbox)])
     answer: EnableAnswer = answers[inbox.id]
     return answer if isinstance(answer, Enabled | AlreadyWarming | Unknown) else _failure(inbox.provider, answer)
