@@ -282,6 +282,7 @@ def _create_tables(schema: str | None) -> None:
         sa.CheckConstraint(f"status in {STATUSES}", name="inboxes_status_known"),
         sa.CheckConstraint(f"warmup_status in {WARMUP_STATUSES}", name="inboxes_warmup_status_known"),
         sa.CheckConstraint("version >= 1", name="inboxes_version_positive"),
+        *([_an_id("id", "inboxes")] if sqlite else []),
         sa.CheckConstraint("length(head_hash) = 32", name="inboxes_head_hash_sha256"),
         sa.CheckConstraint(
             "(erased_at is null and owner_id is not null and email_domain_id is not null"
@@ -335,6 +336,7 @@ def _create_tables(schema: str | None) -> None:
             name="inbox_events_first",
         ),
         sa.CheckConstraint("length(hash) = 32", name="inbox_events_hash_sha256"),
+        *([_an_id("inbox_id", "inbox_events")] if sqlite else []),
         schema=schema,
         sqlite_with_rowid=False,
     )
@@ -373,6 +375,7 @@ def _create_tables(schema: str | None) -> None:
         sa.CheckConstraint("kind in ('start', 'retry', 'launch')", name="inbox_attempts_kind_known"),
         sa.CheckConstraint(f"outcome is null or outcome in {OUTCOMES}", name="inbox_attempts_outcome_known"),
         sa.CheckConstraint("(outcome is null) = (closed_at is null)", name="inbox_attempts_closed_once"),
+        *([_an_id("inbox_id", "inbox_attempts")] if sqlite else []),
         sa.CheckConstraint(
             "outcome is null or outcome <> 'moved' or event_version is not null", name="inbox_attempts_moved_event"
         ),
@@ -400,6 +403,12 @@ def _create_tables(schema: str | None) -> None:
         schema=schema,
         sqlite_autoincrement=True,
     )
+
+
+def _an_id(column: str, table: str) -> sa.CheckConstraint:
+    # SQLite keeps anything in any column; an id in another form would stand outside every walk over the ids.
+    form = f"typeof({column}) = 'text' and length({column}) = 36 and {column} not glob '*[^0-9a-f-]*'"
+    return sa.CheckConstraint(form, name=f"{table}_id_form")
 
 
 def _explain_rows(schema: str) -> None:

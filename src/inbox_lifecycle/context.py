@@ -121,6 +121,6 @@ def current_context(
         reason=around.reason if reason is None else reason,
         idempotency_key=idempotency_key,
     )
-    if require_actor and context.actor is None:
+    if require_actor and not context.actor:
         raise ActorRequired
     return context

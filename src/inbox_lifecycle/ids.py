@@ -43,11 +43,12 @@ def read_id(name: str, value: str | UUID) -> str:
         MalformedId: it is not a UUID.
     """
     if isinstance(value, UUID):
-        return str(value)
+        value = str(value)
     try:
         parsed = UUID(value)
     except (ValueError, AttributeError, TypeError):
         raise MalformedId(name) from None
-    if str(parsed) != value.lower():
+    # Walks over all inboxes begin behind the nil UUID.
+    if str(parsed) != value.lower() or parsed.int == 0:
         raise MalformedId(name)
     return str(parsed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine
 
-from inbox_lifecycle import Inbox, StoreUnavailable, WarmupNotRecorded
+from inbox_lifecycle import Inbox, RetryRefused, StoreUnavailable, WarmupNotRecorded
 from inbox_lifecycle.reconcile import Reconciled
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace

@@ -77,7 +77,7 @@ def _row_said_to_be_erased(damage: Damage) -> None:
     damage.change_row(damage.scene.ana, "erased_at = updated_at")
 
 
-@ROWS.names(*(("row", version) for version in (1, 2, 3, 4)))
+@ROWS.names(("attempt", None), *(("row", version) for version in (1, 2, 3, 4)))
 def _row_deleted(damage: Damage) -> None:
     damage.run("delete from {s}inboxes where id = ?", damage.scene.ana.id)
 

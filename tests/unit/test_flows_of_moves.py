@@ -131,6 +131,13 @@ def test_a_move_that_was_overtaken_is_judged_anew(miss: object) -> None:
     assert first.event_id != second.event_id
 
 
+def test_a_move_undone_while_nothing_moved_is_tried_again_as_the_same_event() -> None:
+    """An earlier run may still be on its way: with another event, both could land one after the other."""
+    played = play(ban(), seen(PENDING), CONTENDED, looked(PENDING), BANNED)
+    assert played.names == ["get_inbox", "commit_move", "look_for_event", "commit_move"]
+    assert (played.statement(1).event, played.value) == (played.statement(3).event, BANNED)
+
+
 def test_a_move_that_was_overtaken_into_illegality_is_refused() -> None:
     """Somebody else banned it first: the new look says so."""
     played = play(ban(), seen(PENDING), None, looked(BANNED), seen(BANNED))

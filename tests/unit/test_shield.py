@@ -90,15 +90,20 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+def press(interrupts: Interrupts) -> None:
+    """Strike the main thread while it waits."""
+    # Nothing tells when it waits (again), and on its way there it is as defenceless as any Python code.
+    time.sleep(0.05)
+    interrupts.send()
+
+
 def strike(interrupts: Interrupts, recording: Recording, times: int = 1) -> Callable[[], None]:
     """Strike when the statement is under way, and let it end after that."""
 
     def work() -> None:
         assert recording.statement.begun.wait(PATIENCE)
         for number in range(times):
-            # Nothing tells when the main thread waits (again); on its way there it is as defenceless as any Python code.
-            time.sleep(0.05)
-            interrupts.send()
+            press(interrupts)
             until(lambda: interrupts.has_struck(number + 1))  # noqa: B023 - done with before the next turn of the loop
         recording.statement.may_end.set()
 
@@ -184,11 +189,11 @@ def test_an_interruption_waits_for_the_flow_no_longer_than_its_budget(
     """The statement hangs: the caller is let go, and the flow ends on its own once it can."""
     recording = Recording(budget=0.1)
 
-    def press() -> None:
+    def strike_once() -> None:
         assert recording.statement.begun.wait(PATIENCE)
-        interrupts.send()
+        press(interrupts)
 
-    striking = background(press)
+    striking = background(strike_once)
     with pytest.raises(KeyboardInterrupt), interrupts.raising():
         driver.run(recording.flow())
     striking.join(PATIENCE)
@@ -209,11 +214,11 @@ def test_an_interruption_before_the_shield_ends_the_flow_at_once(driver: SyncDri
         finally:
             reached.append("closed")
 
-    def press() -> None:
+    def strike_once() -> None:
         until(lambda: reached == ["begun"])
-        interrupts.send()
+        press(interrupts)
 
-    striking = background(press)
+    striking = background(strike_once)
     with pytest.raises(KeyboardInterrupt), interrupts.raising():
         driver.run(sleeps())
     striking.join(PATIENCE)

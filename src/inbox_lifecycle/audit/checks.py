@@ -209,6 +209,8 @@ def check_attempt(attempt: StoredAttempt, made: dict[str, int]) -> Iterator[Find
         made: versions of events by the attempt that they say made them.
     """
     version = made.get(attempt.attempt_id)
+    if not attempt.has_inbox:
+        yield _about(attempt, "the inbox's row", "no row")
     if attempt.outcome == "moved":
         if _attempt_of(attempt) != attempt.attempt_id:
             yield _about(attempt, "its event", f"none at version {attempt.event_version}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection
 
 from inbox_lifecycle.drivers.database import run_in
-from inbox_lifecycle.errors import StepRefused, StoreError, StoreMisconfigured
+from inbox_lifecycle.errors import StepRefused, StoreContended, StoreError, StoreMisconfigured, StoreUnavailable
 from inbox_lifecycle.flow import Flow, Once, Shield, Step
 from inbox_lifecycle.store.engine import is_prepared
 from inbox_lifecycle.store.faults import ConstraintViolated, explain, is_driver_error
@@ -75,7 +75,8 @@ def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
         if not is_driver_error(error, backend):
             raise
         refusal = explain(error, backend)
-        if not isinstance(refusal, ConstraintViolated):
+        # What only the host can repair goes up to it as the driver raised it.
+        if isinstance(refusal, StoreContended | StoreUnavailable):
             raise
     raise refusal
 

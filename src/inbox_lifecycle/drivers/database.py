@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import Pool, StaticPool
 
 from inbox_lifecycle.drivers.turns import Turn, Turns
 from inbox_lifecycle.errors import InboxLifecycleError
@@ -95,7 +95,8 @@ def _break_off(connection: Connection, error: BaseException) -> None:
 
     That may be an ordinary exception too, such as a worker's time limit, which a signal's handler raises.
     """
-    if not isinstance(error, InboxLifecycleError):
+    # A database in memory lives and dies with its one connection; its transaction is rolled back, and that is all.
+    if not isinstance(error, InboxLifecycleError) and not isinstance(connection.engine.pool, StaticPool):
         connection.invalidate()
 
 

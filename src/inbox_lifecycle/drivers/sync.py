@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable
@@ -184,7 +185,12 @@ class _Shielded(Generic[T]):
         return self._value[0]
 
     def _start(self) -> None:
-        threading.Thread(target=self._run, name="inbox-lifecycle-shield", daemon=True).start()
+        run = contextvars.copy_context().run
+        try:
+            threading.Thread(target=run, args=(self._run,), name="inbox-lifecycle-shield", daemon=True).start()
+        except RuntimeError:
+            # No thread can be had any more: done unshielded is better than not done.
+            self._run()
 
     def _run(self) -> None:
         # Of several threads only one does the work; nobody ever gives the claim back.
@@ -208,5 +214,5 @@ class _Shielded(Generic[T]):
                 while not self._over and (left := self._deadline - time.monotonic()) > 0:
                     self._done.acquire(timeout=min(left, _GLANCE))
                 waits = False
-            except BaseException:  # noqa: BLE001, S112 - one interruption is raised already; the budget bounds the rest
-                continue
+            except BaseException:  # noqa: BLE001 - one interruption is raised already; the budget bounds the rest
+                waits = time.monotonic() < self._deadline

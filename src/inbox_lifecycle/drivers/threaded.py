@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -32,7 +33,7 @@ T = TypeVar("T")
 class AsyncDatabase(Protocol):
     """A database as the async driver uses it."""
 
-    async def perform(self, step: Once) -> Any:
+    def perform(self, step: Once) -> Awaitable[Any]:
         """Perform a database step."""
         ...
 
@@ -53,9 +54,9 @@ class ThreadedDatabase:
         """Have threads of this process's own."""
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="inbox-lifecycle")
 
-    async def perform(self, step: Once) -> Any:
+    def perform(self, step: Once) -> asyncio.Future[Any]:
         """Perform a database step in one hop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._database.perform, step)
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._database.perform, step)
 
     async def close(self) -> None:
         """Wait for the threads, then close the pool of connections."""
@@ -134,7 +135,7 @@ class AsyncDriver:
             await transport.aclose()
         await self._database.close()
 
-    async def _pump(self, flow: Flow[T], *, stop_at_shield: bool) -> Ended[T] | Shield:
+    async def _pump(self, flow: Flow[T], *, stop_at_shield: bool, deadline: float | None = None) -> Ended[T] | Shield:
         answer: Any = None
         failure: Exception | None = None
         while True:
@@ -146,9 +147,21 @@ class AsyncDriver:
                 return step
             answer, failure = None, None
             try:
-                answer = await self._answer(step)
+                answer = await (self._answer(step) if deadline is None else self._insist(step, deadline))
             except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
                 failure = error
+
+    async def _insist(self, step: Step, deadline: float) -> Any:
+        """The step's answer, even if this very task is cancelled: a loop that shuts down cancels every one it knows."""
+        performing = asyncio.ensure_future(
+            self._database.perform(step) if isinstance(step, Once) else self._answer(step)
+        )
+        while True:
+            try:
+                return await asyncio.shield(performing)
+            except asyncio.CancelledError:
+                if performing.cancelled() or time.monotonic() >= deadline:
+                    raise
 
     async def _answer(self, step: Step) -> Any:
         match step:
@@ -162,7 +175,7 @@ class AsyncDriver:
                 return await self._database.perform(step)
 
     async def _shielded(self, flow: Flow[T], budget: float) -> T:
-        task = asyncio.ensure_future(self._finish(flow))
+        task = asyncio.ensure_future(self._finish(flow, time.monotonic() + budget))
         self._late.add(task)
         task.add_done_callback(self._finished)
         try:
@@ -171,9 +184,9 @@ class AsyncDriver:
             await self._wait_out(task, time.monotonic() + budget)
             raise
 
-    async def _finish(self, flow: Flow[T]) -> T:
+    async def _finish(self, flow: Flow[T], deadline: float) -> T:
         try:
-            ended = await self._pump(flow, stop_at_shield=False)
+            ended = await self._pump(flow, stop_at_shield=False, deadline=deadline)
         finally:
             flow.close()
         assert isinstance(ended, Ended)  # noqa: S101 - it only stops at a shield when told to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,8 @@ from inbox_lifecycle.terms import Terms
 
 AnyId = str | UUID
 E = TypeVar("E", bound=StrEnum)
+
+_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 #: Characters of an idempotency key at most.
 LONGEST_KEY = 255
@@ -212,7 +215,10 @@ class Calls:
         name = provider or self.provider_name
         if not name:
             raise InvalidInput("say which provider serves this inbox: pass provider=...")
-        return check_text("provider", name)
+        if not _PROVIDER_NAME.fullmatch(name):
+            # It goes into the event, where nothing can ever be erased.
+            raise InvalidInput("a provider's name has small letters, digits, dots, hyphens and underscores, up to 64")
+        return name
 
 
 def read_owner(owner_id: AnyId | None) -> str:

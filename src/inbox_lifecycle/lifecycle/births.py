@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +29,8 @@ from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.looks import GetInbox, LookForEvent
 from inbox_lifecycle.store.statements import RegisterInbox
 from inbox_lifecycle.terms import Terms
+
+logger = logging.getLogger("inbox_lifecycle")
 
 # The domain's row may be made by another call at the same moment, and a stricter isolation may undo ours for it.
 _TRIES = 5
@@ -92,8 +95,9 @@ def register_and_start(terms: Terms, birth: Birth) -> Flow[Inbox]:
                 terms, inbox_id=inbox.id, owner_id=birth.owner_id, kind=AttemptKind.START, context=birth.context
             )
         )
-    except InboxLifecycleError:
+    except Exception as failure:  # noqa: BLE001 - a host's own callable may raise what it likes
         # The attempt is on record with its outcome, and the inbox is there to be retried.
+        logger.info("inbox %s is registered and does not warm yet: %s", inbox.id, type(failure).__name__)
         return (yield from _as_it_is(inbox))
 
 

@@ -1,7 +1,8 @@
 """The moves that operators make: ban, correct, fail_warmup, graduate. Load, decide, swap; a miss decides again.
 
 A miss means that somebody else moved the inbox: the rules judge the new state, with a new event. That is safe without a
-fence, for an event can only ever land at the one version it was made for.
+fence, for an event can only ever land at the one version it was made for; as long as the inbox stands at the version
+before it, an earlier run may still be on its way, and only the same event is tried again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inbox_lifecycle.codec import EVENT_NAMES, EncodedEvent, encode_event
+from inbox_lifecycle.codec import EVENT_NAMES, encode_event
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import (
     RULE_OF,
@@ -36,11 +37,13 @@ from inbox_lifecycle.errors import (
     InboxNotFound,
     ProviderUnavailable,
     StoreContended,
+    StoreError,
+    StoreUnavailable,
     TransitionRefused,
 )
 from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.lifecycle.record import answer_by_key, mailbox_of, provider_of, until
+from inbox_lifecycle.lifecycle.record import answer_by_key, look_until, mailbox_of, provider_of, until
 from inbox_lifecycle.providers.port import Figures
 from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.looks import GetInbox, LookForEvent
@@ -123,22 +126,33 @@ def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, conte
         recorded_at=now,
         context=context,
     )
-    deadline = terms.monotonic() + terms.recording_budget
     statement = CommitMove(event=encoded, seen_version=inbox.version, owner_id=inbox.owner_id)
-    try:
-        moved = yield from until(terms, deadline, statement)
-    except (StoreContended, ConstraintViolated):
-        moved = None
-    return moved or (yield from _landed_after_all(terms, encoded, deadline))
+    return (yield from _swap(terms, statement))
 
 
-def _landed_after_all(terms: Terms, event: EncodedEvent, deadline: float) -> Flow[Inbox | None]:
-    """The inbox if a first run, whose acknowledgement was lost, took effect."""
-    look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=event.version, event_id=event.event_id)
-    looked = yield from until(terms, deadline, look)
-    if looked is None or looked.moved is None:
-        return None
-    return looked.moved.as_left(looked.seen.inbox)
+def _swap(terms: Terms, statement: CommitMove) -> Flow[Inbox | None]:
+    """The moved inbox, or None once it is sure that this event can never land: its version belongs to another."""
+    deadline = terms.monotonic() + terms.recording_budget
+    while True:
+        failure: StoreError = StoreUnavailable("the inbox stayed contended", maybe_applied=True)
+        try:
+            moved = yield from until(terms, deadline, statement)
+        except (StoreContended, ConstraintViolated) as undone:
+            moved, failure = None, undone if isinstance(undone, ConstraintViolated) else failure
+        if moved is not None:
+            return moved
+        event = statement.event
+        look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=event.version, event_id=event.event_id)
+        looked = yield from look_until(terms, deadline, look)
+        if looked is None:
+            return None
+        if looked.moved is not None:
+            return looked.moved.as_left(looked.seen.inbox)
+        if looked.seen.inbox.version != statement.seen_version:
+            return None
+        # Nothing moved: an earlier run may still be on its way, so only the same event may be tried again.
+        if isinstance(failure, ConstraintViolated) or terms.monotonic() >= deadline:
+            raise failure
 
 
 def _require_state(inbox: Inbox, trigger: Trigger) -> None:

@@ -145,8 +145,8 @@ def until(terms: Terms, deadline: float, statement: Statement[T], *, first: bool
     """Run a statement that may be run twice, again and again on fresh connections until a deadline.
 
     Args:
-        first: whether it was not run before. A first run costs one trip and waits for locks as long as the database
-            lets it; later ones are bounded by the deadline, at the price of two trips more.
+        first: whether it was not run before. A first run costs one trip and bounds its own waiting; later ones are
+            bounded by the deadline, whatever they wait for, at the price of two trips more.
 
     Raises:
         StoreUnavailable: the deadline passed.
@@ -163,6 +163,20 @@ def until(terms: Terms, deadline: float, statement: Statement[T], *, first: bool
         tries += 1
         if pause:
             yield from sleep(pause)
+
+
+def look_until(terms: Terms, deadline: float, statement: Statement[T]) -> Flow[T]:
+    """Look, until a deadline; a look waits for no lock, and one that a stricter isolation undid is made again.
+
+    Raises:
+        StoreUnavailable: the deadline passed.
+    """
+    while True:
+        try:
+            return (yield from until(terms, deadline, statement, first=True))
+        except StoreContended:
+            if terms.monotonic() >= deadline:
+                raise StoreUnavailable(f"{statement.name} stayed contended") from None
 
 
 def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
@@ -191,6 +205,7 @@ def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
         owner_id=inbox.owner_id,
         attempt_id=acceptor.attempt_id,
         now=now,
+        patience=terms.recording_budget,
     )
 
 
@@ -210,7 +225,7 @@ def _explain_miss(terms: Terms, seen: Seen, acceptor: Acceptor, deadline: float)
         attempt_id=acceptor.attempt_id,
         idempotency_key=acceptor.context.idempotency_key,
     )
-    looked = yield from until(terms, deadline, look)
+    looked = yield from look_until(terms, deadline, look)
     if looked is None:
         raise WarmupNotRecorded(seen.inbox.id)
     now = looked.seen.inbox
@@ -228,8 +243,9 @@ def _explain_miss(terms: Terms, seen: Seen, acceptor: Acceptor, deadline: float)
 def _lose(terms: Terms, seen: Seen, looked: Looked, acceptor: Acceptor) -> Flow[Inbox]:
     now = looked.seen.inbox
     verdict = _stale(seen, now, acceptor.kind)
-    landed = (yield from _close_lost(terms, seen, acceptor, verdict)) or looked.seen.keyed
-    if landed is not None:
+    landed = (yield from _close_lost(terms, seen, acceptor, verdict, looked.seen.keyed)) or looked.seen.keyed
+    # A key's success is an answer to its caller; `reconcile` only asks what became of the attempt.
+    if landed is not None and acceptor.recorder is Recorder.CALL:
         return answer_by_key(now, landed)
     raise RetryRefused(now.id, f"{acceptor.kind}_warmup", verdict)
 
@@ -239,7 +255,9 @@ def _stale(seen: Seen, now: Inbox, kind: AttemptKind) -> Verdict:
     return Verdict((*judge(now.state, COMMANDS[kind]).clauses, version))
 
 
-def _close_lost(terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict) -> Flow[Landed | None]:
+def _close_lost(
+    terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict, keyed: Landed | None = None
+) -> Flow[Landed | None]:
     statement = CloseAttempt(
         inbox_id=seen.inbox.id,
         owner_id=seen.inbox.owner_id,
@@ -247,6 +265,7 @@ def _close_lost(terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict) 
         outcome=acceptor.overtaken,
         now=terms.clock(),
         detail=verdict.as_list(),
+        event_version=None if keyed is None else keyed.version,
         accepted=True,
         idempotency_key=acceptor.context.idempotency_key,
     )
@@ -260,5 +279,8 @@ def _close_lost(terms: Terms, seen: Seen, acceptor: Acceptor, verdict: Verdict) 
 def _disable_erased(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[Inbox]:
     erased = Verdict((Clause("erased", "no", "yes", held=False),))
     yield from _close_lost(terms, seen, acceptor, erased)
-    yield from provider_of(terms, seen.inbox).disable_warmup([mailbox_of(seen.inbox)])
+    try:
+        yield from provider_of(terms, seen.inbox).disable_warmup([mailbox_of(seen.inbox)])
+    except Exception as failure:  # noqa: BLE001 - the answer is known; only this call could have stopped the warmup
+        logger.warning("inbox %s is erased and may still warm: %s", seen.inbox.id, type(failure).__name__)
     raise InboxNotFound(seen.inbox.id)

@@ -98,10 +98,11 @@ def _postgresql_engine(url: URL) -> Engine:
     # Client-side settings of libpq only: they never reach a pooler.
     patience = {
         "connect_timeout": str(CONNECT_TIMEOUT),
-        "keepalives_idle": "10",
-        "keepalives_interval": "5",
-        "keepalives_count": "3",
-        "tcp_user_timeout": "20000",
+        # A server that vanished is noticed well within the time in which an accepted warmup must be recorded.
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "2",
+        "tcp_user_timeout": "8000",
     }
     missing = {name: value for name, value in patience.items() if name not in url.query}
     engine = create_engine(

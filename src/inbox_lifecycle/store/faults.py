@@ -22,8 +22,10 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 _INTEGRITY_CLASS = "23"
 # Connection exceptions, insufficient resources, operator intervention, system errors: the statement may have run.
 _UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "XX")
-# Refused before a statement could run: starting up or shutting down, and too many connections.
-_NOT_BEGUN = ("57P03", "53300", "08001", "08004")
+# The same, from other classes: cut off for idling in a transaction, completion unknown, and a server turned read-only.
+_UNAVAILABLE = ("25P03", "25P04", "40003", "25006")
+# Refused before anything could happen: starting up or shutting down, too many connections, read-only.
+_NOT_BEGUN = ("57P03", "53300", "08001", "08004", "25006")
 
 # What no waiting mends, by SQLite's own names.
 _SQLITE_CURES = {
@@ -121,7 +123,7 @@ def _explain_postgresql(error: Exception, backend: Backend, *, sent: bool) -> St
         )
     if state.startswith(_INTEGRITY_CLASS):
         return ConstraintViolated(_constraint_name(error))
-    if not state or state.startswith(_UNAVAILABLE_CLASSES) or is_disconnect(error, backend):
+    if not state or state in _UNAVAILABLE or state.startswith(_UNAVAILABLE_CLASSES) or is_disconnect(error, backend):
         return StoreUnavailable(state or type(error).__name__, maybe_applied=sent and state not in _NOT_BEGUN)
     return StoreMisconfigured(f"the database refused a statement (SQLSTATE {state}): see its log")
 

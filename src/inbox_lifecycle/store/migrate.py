@@ -17,7 +17,7 @@ from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.engine import URL
 
 from inbox_lifecycle.errors import HistoryKept, StoreMisconfigured
-from inbox_lifecycle.store.engine import make_engine
+from inbox_lifecycle.store.engine import is_memory, is_prepared, make_engine
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend, backend_for
 from inbox_lifecycle.store.version import HEAD, VERSION_TABLE
@@ -90,6 +90,9 @@ def migrating(database: str | URL | Engine, schema: str | None) -> Iterator[tupl
     ours = not isinstance(database, Engine)
     engine = database if isinstance(database, Engine) else make_engine(database)
     backend = backend_for(engine.dialect, schema)
+    if backend.is_sqlite and not ours and not is_prepared(engine) and not is_memory(engine):
+        # A host's engine would commit each statement by itself; a file can have two engines.
+        engine, ours = make_engine(engine.url), True
     try:
         with engine.connect() as connection:
             if not backend.is_sqlite:

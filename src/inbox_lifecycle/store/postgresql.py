@@ -29,7 +29,10 @@ with seen as materialized (
            owner_id, cast(:actor as text), cast(:reason as text), cast(:correlation_id as text),
            cast(:causation_id as text), cast(:idempotency_key as text)
     from seen
-    on conflict (inbox_id, id) do update set lease_until = excluded.lease_until
+    on conflict (inbox_id, id) do update
+    set lease_until = excluded.lease_until, seen_version = excluded.seen_version, seen_status = excluded.seen_status,
+        seen_warmup_status = excluded.seen_warmup_status
+    where inbox_attempts.outcome is null
 )
 select seen.*, {LANDED_COLUMNS.format(e="k")}
 from seen left join {{s}}inbox_events k
@@ -39,11 +42,15 @@ from seen left join {{s}}inbox_events k
 OPEN_AS_OWNER = _OPEN.replace("{owner}", "i.owner_id = cast(:owner_id as text)")
 OPEN_AS_OPERATOR = _OPEN.replace("{owner}", "true")
 
+# The commit bounds its own waiting for locks: a setting for this one transaction, which costs no trip of its own.
 _FENCE = """
-fence as materialized (
-    select a.id from {s}inbox_attempts a
-    where a.inbox_id = cast(:inbox_id as uuid) and a.id = cast(:attempt_id as uuid) and a.outcome is null
-    for update
+patience as materialized (
+    select set_config('lock_timeout', :patience, true) as lock_timeout
+), fence as materialized (
+    select a.id from {s}inbox_attempts a, patience
+    where patience.lock_timeout is not null and a.inbox_id = cast(:inbox_id as uuid)
+      and a.id = cast(:attempt_id as uuid) and a.outcome is null
+    for update of a
 ), older as materialized (
     select a.id from {s}inbox_attempts a
     where a.inbox_id = cast(:inbox_id as uuid) and a.id <> cast(:attempt_id as uuid) and a.outcome is null
@@ -89,8 +96,8 @@ _MOVED_ROW = f"""
 select {INBOX_COLUMNS} from swap i left join {{s}}email_domains d on d.id = i.email_domain_id
 """  # noqa: S608 - constants and our own schema only
 
-COMMIT_WARMUP = "with " + _FENCE + _SWAP.replace("{fenced}", "from fence ").replace("", "") + _CLOSED + _MOVED_ROW
-COMMIT_MOVE = "with " + _SWAP.replace("{fenced}", "").replace("", "") + _MOVED_ROW
+COMMIT_WARMUP = "with " + _FENCE + _SWAP.replace("{fenced}", "from fence ") + _CLOSED + _MOVED_ROW
+COMMIT_MOVE = "with " + _SWAP.replace("{fenced}", "") + _MOVED_ROW
 
 REGISTER = f"""
 with found as (

@@ -39,13 +39,16 @@ left join {{s}}inbox_events m on m.inbox_id = i.id and m.version = cast(:version
 where i.id = cast(:inbox_id as {{id}})
 """  # noqa: S608 - constants and our own schema only
 
+# A closed attempt stays as it is, but for the mark: somebody may have closed it before its call was accepted.
 CLOSE_ATTEMPT = """
 update {s}inbox_attempts
-set outcome = :outcome, closed_at = cast(:now as {time}), detail = cast(:detail as text),
-    event_version = cast(:event_version as integer),
-    to_disable = (:accepted = 1 and exists (
+set outcome = coalesce(outcome, :outcome), closed_at = coalesce(closed_at, cast(:now as {time})),
+    detail = case when outcome is null then cast(:detail as text) else detail end,
+    event_version = coalesce(event_version, cast(:event_version as integer)),
+    to_disable = to_disable or (:accepted = 1 and exists (
         select 1 from {s}inboxes i where i.id = cast(:inbox_id as {id}) and i.status = 'banned'))
-where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id}) and outcome is null
+where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id})
+  and (outcome is null or (:accepted = 1 and outcome <> 'moved'))
   and (owner_id = cast(:owner_id as text) or owner_id is null)
 """
 
@@ -153,7 +156,8 @@ limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
 
 VERIFY_ATTEMPTS = f"""
-select {ATTEMPT_COLUMNS}, m.name, m.entry
+select {ATTEMPT_COLUMNS}, m.name, m.entry,
+       (select 1 from {{s}}inboxes i where i.id = a.inbox_id) as has_inbox
 from {{s}}inbox_attempts a
 left join {{s}}inbox_events m on m.inbox_id = a.inbox_id and m.version = a.event_version and a.outcome = 'moved'
 where (a.inbox_id, a.id) > (cast(:after as {{id}}), cast(:after_attempt as {{id}}))

@@ -32,7 +32,8 @@ _RIGHTS: dict[str, tuple[str, ...]] = {
     "inbox_attempts": (
         "select",
         "insert",
-        "update (outcome, closed_at, event_version, detail, to_disable, lease_until)",
+        "update (outcome, closed_at, event_version, detail, to_disable)",
+        "update (lease_until, seen_version, seen_status, seen_warmup_status)",
     ),
     "inbox_feed_queue": ("select", "insert (inbox_id, version, hash)"),
     VERSION_TABLE: ("select",),

@@ -87,6 +87,7 @@ class Looked:
 class Closed:
     """What closing an attempt found."""
 
+    #: Whether there was something to close or to mark.
     was_open: bool
     keyed: Landed | None
 

@@ -29,7 +29,10 @@ select i.id, :attempt_id, :kind, i.version, i.status, i.warmup_status, :now,
        strftime({clock}, 'now', :lease || ' seconds') || '000Z', 0,
        i.owner_id, :actor, :reason, :correlation_id, :causation_id, :idempotency_key
 from inboxes i where i.id = :inbox_id
-on conflict (inbox_id, id) do update set lease_until = excluded.lease_until
+on conflict (inbox_id, id) do update
+    set lease_until = excluded.lease_until, seen_version = excluded.seen_version, seen_status = excluded.seen_status,
+        seen_warmup_status = excluded.seen_warmup_status
+    where inbox_attempts.outcome is null
 """
 
 _INSERT_EVENT = """

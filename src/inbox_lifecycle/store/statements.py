@@ -63,6 +63,8 @@ class CommitWarmup:
     owner_id: str | None
     attempt_id: AttemptId
     now: datetime
+    #: Seconds to wait for somebody else's lock, at most; SQLite has its busy timeout.
+    patience: float
 
     def run(self, session: Session) -> Inbox | None:
         """The moved inbox; None where the fence or the swap missed."""
@@ -72,6 +74,7 @@ class CommitWarmup:
             "owner_id": self.owner_id,
             "attempt_id": self.attempt_id,
             "now": session.backend.time(self.now),
+            "patience": f"{max(1, int(self.patience * 1000))}ms",
         }
         row = _spelling(session).commit_warmup(session, values)
         return None if row is None else read_inbox(row)

@@ -64,6 +64,7 @@ class StoredAttempt:
     outcome: str | None
     closed: bool
     event_version: int | None
+    has_inbox: bool
     event_name: str | None
     event_entry: bytes | None = field(repr=False)
 
@@ -178,13 +179,14 @@ def _stored_event(row: Row) -> StoredEvent:
 
 
 def _stored_attempt(row: Row) -> StoredAttempt:
-    name, entry = row[ATTEMPT_WIDTH], row[ATTEMPT_WIDTH + 1]
+    name, entry, has_inbox = row[ATTEMPT_WIDTH : ATTEMPT_WIDTH + 3]
     return StoredAttempt(
         inbox_id=str(row[1]),
         attempt_id=str(row[0]),
         outcome=row[8],
         closed=row[9] is not None,
         event_version=row[10],
+        has_inbox=has_inbox is not None,
         event_name=name,
         event_entry=None if entry is None else _bytes(entry),
     )
