@@ -92,7 +92,8 @@ def test_a_writer_has_these_rights_and_no_other(granted: TestDatabase, writer: s
     """Nothing can be deleted or truncated, and no event updated."""
     appended = {"email_domains", "inboxes", "inbox_events", "inbox_attempts"}
     row = ("status", "warmup_status", "version", "head_hash", "updated_at")
-    attempt = ("outcome", "closed_at", "event_version", "detail", "to_disable", "lease_until")
+    seen = ("lease_until", "seen_version", "seen_status", "seen_warmup_status")
+    attempt = ("outcome", "closed_at", "event_version", "detail", "to_disable", *seen)
     expected = {(table, "", "INSERT") for table in appended}
     expected |= {(table, "", "SELECT") for table in (*appended, "inbox_feed_queue", "inbox_lifecycle_alembic_version")}
     expected |= {("inboxes", column, "UPDATE") for column in row}

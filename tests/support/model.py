@@ -120,10 +120,10 @@ class Modelled:
         return self._move("inbox.warmup_failed", PENDING, legal=self.pair == WARMING and said == "not_warming")
 
     def graduate(self, reputation: float | None, total_sent: int | None) -> Answer:
-        """On, if it earned it; without figures nobody can tell."""
-        if total_sent is None:
+        """On, if it earned it; without figures nobody can tell, and what does not warm is not even asked about."""
+        if self.pair == WARMING and total_sent is None:
             return ProviderUnavailable
-        earned = reputation is not None and reputation >= 90 and total_sent >= 200
+        earned = reputation is not None and reputation >= 90 and total_sent is not None and total_sent >= 200
         return self._move("inbox.graduated", ACTIVE, legal=self.pair == WARMING and earned)
 
     def expire(self) -> None:

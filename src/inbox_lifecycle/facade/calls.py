@@ -215,7 +215,7 @@ class Calls:
         name = provider or self.provider_name
         if not name:
             raise InvalidInput("say which provider serves this inbox: pass provider=...")
-        if not _PROVIDER_NAME.fullmatch(name):
+        if not _PROVIDER_NAME.fullmatch(check_text("provider", name)):
             # It goes into the event, where nothing can ever be erased.
             raise InvalidInput("a provider's name has small letters, digits, dots, hyphens and underscores, up to 64")
         return name

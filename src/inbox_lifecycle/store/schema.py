@@ -72,6 +72,14 @@ def _one_of(name: str, column: str, values: tuple[str, ...], *, or_null: bool = 
     return CheckConstraint(f"{f'{column} is null or ' if or_null else ''}{column} in ({allowed})", name=name)
 
 
+def _id_form(metadata: MetaData, column: str, table: str) -> list[CheckConstraint]:
+    """SQLite keeps anything in any column; PostgreSQL has a type for ids."""
+    if metadata.schema is not None:
+        return []
+    form = f"typeof({column}) = 'text' and length({column}) = 36 and {column} not glob '*[^0-9a-f-]*'"
+    return [CheckConstraint(form, name=f"{table}_id_form")]
+
+
 def _named(metadata: MetaData, table: str) -> str:
     return f"{metadata.schema}.{table}" if metadata.schema else table
 
@@ -126,6 +134,7 @@ def _inboxes(metadata: MetaData) -> None:
         _one_of("inboxes_status_known", "status", tuple(Status)),
         _one_of("inboxes_warmup_status_known", "warmup_status", tuple(WarmupStatus)),
         CheckConstraint("version >= 1", name="inboxes_version_positive"),
+        *_id_form(metadata, "id", "inboxes"),
         CheckConstraint("length(head_hash) = 32", name="inboxes_head_hash_sha256"),
         CheckConstraint(
             "(erased_at is null and owner_id is not null and email_domain_id is not null"
@@ -183,6 +192,7 @@ def _inbox_events(metadata: MetaData) -> None:
             name="inbox_events_first",
         ),
         CheckConstraint("length(hash) = 32", name="inbox_events_hash_sha256"),
+        *_id_form(metadata, "inbox_id", "inbox_events"),
         Index(
             "inbox_events_idempotency_key",
             "inbox_id",
@@ -222,6 +232,7 @@ def _inbox_attempts(metadata: MetaData) -> None:
         _one_of("inbox_attempts_kind_known", "kind", tuple(AttemptKind)),
         _one_of("inbox_attempts_outcome_known", "outcome", OUTCOMES, or_null=True),
         CheckConstraint("(outcome is null) = (closed_at is null)", name="inbox_attempts_closed_once"),
+        *_id_form(metadata, "inbox_id", "inbox_attempts"),
         CheckConstraint(
             "outcome is null or outcome <> 'moved' or event_version is not null", name="inbox_attempts_moved_event"
         ),
