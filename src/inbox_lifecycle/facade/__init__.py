@@ -6,16 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inbox_lifecycle.facade.awaiting import AsyncInboxes, AsyncOperator
-    from inbox_lifecycle.facade.blocking import Inboxes, Operator
+    from inbox_lifecycle.facade.awaiting import AsyncInboxes
+    from inbox_lifecycle.facade.awaiting_operator import AsyncOperator
+    from inbox_lifecycle.facade.blocking import Inboxes
+    from inbox_lifecycle.facade.blocking_operator import Operator
 
 __all__ = ["AsyncInboxes", "AsyncOperator", "Inboxes", "Operator"]
 
 _HOME_OF = {
     "AsyncInboxes": "inbox_lifecycle.facade.awaiting",
-    "AsyncOperator": "inbox_lifecycle.facade.awaiting",
+    "AsyncOperator": "inbox_lifecycle.facade.awaiting_operator",
     "Inboxes": "inbox_lifecycle.facade.blocking",
-    "Operator": "inbox_lifecycle.facade.blocking",
+    "Operator": "inbox_lifecycle.facade.blocking_operator",
 }
 
 
