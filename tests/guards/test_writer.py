@@ -110,6 +110,18 @@ def test_granting_twice_changes_nothing(postgres_database: TestDatabase, granted
     assert (rights(granted, writer), granted.execute(policies)) == before
 
 
+def test_granting_again_waits_for_nobody_who_writes(
+    postgres_database: TestDatabase, granted: TestDatabase, writer: str
+) -> None:
+    """A service that is in the middle of a transaction has its tables locked; making its policies anew would wait."""
+    impatient = create_engine(read_url(postgres_database.url), connect_args={"options": "-c lock_timeout=250ms"})
+    with granted.connect() as service:
+        service.execute("update inbox_lifecycle.inboxes set updated_at = updated_at where false")
+        service.execute("select 1 from inbox_lifecycle.inbox_events")
+        apply_grants(impatient, writer)
+    impatient.dispose()
+
+
 def test_two_writers_have_their_rights_side_by_side(
     postgres: Postgres, postgres_database: TestDatabase, granted: TestDatabase, writer: str
 ) -> None:

@@ -87,7 +87,8 @@ where c.relnamespace = %(schema)s::regnamespace and t.tgisinternal
 group by c.relname, t.tgenabled order by 1
 """.replace("{enabled}", _ENABLED)
 
-_SECTIONS = (_TABLES, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _INTERNAL_TRIGGERS, _FUNCTIONS, _POLICIES)
+#: What is asked, each with rows of one text.
+SECTIONS = (_TABLES, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _INTERNAL_TRIGGERS, _FUNCTIONS, _POLICIES)
 
 
 def snapshot(kind: str) -> Path:
@@ -102,7 +103,7 @@ def read_catalog(database: TestDatabase, schema: str = "inbox_lifecycle") -> str
 
 def _read_postgresql(database: TestDatabase, schema: str) -> str:
     with psycopg.connect(database.url) as connection:
-        lines = [row[0] for section in _SECTIONS for row in connection.execute(section.encode(), {"schema": schema})]
+        lines = [row[0] for section in SECTIONS for row in connection.execute(section.encode(), {"schema": schema})]
     return "".join(f"{line.rstrip()}\n" for part in lines for line in part.splitlines())
 
 

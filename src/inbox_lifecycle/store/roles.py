@@ -49,6 +49,14 @@ _STANDING = text(
     """
 )
 
+_STANDING_POLICIES = text(
+    """
+    select tablename from pg_catalog.pg_policies
+    where schemaname = :schema and policyname = :role and roles = array[cast(:role as name)] and cmd = 'ALL'
+      and permissive = 'PERMISSIVE' and qual = 'true' and with_check = 'true'
+    """
+)
+
 
 def writer_grants(role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
     """The statements that let a role append and nothing else; running them again changes nothing.
@@ -87,7 +95,15 @@ def apply_grants(database: str | URL | Engine | Connection, role: str, schema: s
             raise StoreMisconfigured("SQLite has no roles: limit who may write the file instead")
         statements = writer_grants(role, home)
         _refuse_unlimited(connection, role, home)
+        standing = {
+            statement
+            for (table,) in connection.execute(_STANDING_POLICIES, {"role": role, "schema": home})
+            for statement in _policy(f"{_quoted('schema', home)}.{table}", _quoted("role", role))
+        }
         for statement in statements:
+            # Making a policy again would lock each table against the services that run.
+            if statement in standing:
+                continue
             # Without parameters the driver takes the text as it is, percent signs in names included.
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 

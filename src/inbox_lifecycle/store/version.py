@@ -1,7 +1,8 @@
 """The schema this library works on, as `generation.serial`.
 
-Migrations that only add (expand) raise the serial: code of the same generation works on every later serial, so that a
-service can be upgraded after its database. Migrations that take away (contract) raise the generation.
+Each migration has a serial of its own, one more than the one before it. Migrations that only add (expand) keep the
+generation: code of the same generation works on every later serial, so that a service can be upgraded after its
+database. Migrations that take away (contract) raise the generation.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ VERSION_TABLE = "inbox_lifecycle_alembic_version"
 
 def works_on(found: str | None) -> bool:
     """Whether this code works on a database at that revision."""
-    have, need = _read(found), _read(HEAD)
+    have, need = generation_and_serial(found), generation_and_serial(HEAD)
     return have is not None and need is not None and have[0] == need[0] and have[1] >= need[1]
 
 
@@ -31,7 +32,8 @@ def check_revision(found: str | None) -> None:
         raise SchemaMismatch(found, HEAD)
 
 
-def _read(revision: str | None) -> tuple[int, int] | None:
+def generation_and_serial(revision: str | None) -> tuple[int, int] | None:
+    """The two numbers of a revision; None where it is none of ours."""
     generation, _, serial = (revision or "").partition(".")
     if not (generation.isdecimal() and serial.isdecimal()):
         return None
