@@ -39,7 +39,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check diagrams test-pooler test-older lock format clean
+.PHONY: help demo test check proof diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,11 @@ check: $(READY) ## lint, format, types, floors, and diagrams compared with the r
 	$(call quietly,types,$(BIN)/mypy)
 	$(call quietly,floors,$(BIN)/lint-imports)
 	$(call quietly,diagrams,$(BIN)/python -m inbox_lifecycle.diagram --check diagrams)
+
+# Two at a time: most of them keep several threads or processes busy themselves.
+PROOF_WORKERS ?= 2
+proof: $(READY) ## run the long proofs (schedules, races, crashes) and print what they counted; half an hour on two cores
+	@$(BIN)/python -m pytest --quiet --full -m 'not pooler' --numprocesses $(PROOF_WORKERS) --dist worksteal tests/proof
 
 diagrams: $(READY) ## draw diagrams/ again from the rules
 	@$(BIN)/python -m inbox_lifecycle.diagram diagrams

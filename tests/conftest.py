@@ -1,3 +1,3 @@
 """Fixtures, by subject."""
 
-pytest_plugins = ["inbox_lifecycle.testing.plugin", "tests.fix_database", "tests.fix_face"]
+pytest_plugins = ["inbox_lifecycle.testing.plugin", "tests.fix_database", "tests.fix_face", "tests.fix_scale"]

@@ -27,6 +27,11 @@ def with_code(language: str) -> list[Path]:
     return [document for document in DOCUMENTS if blocks(document, language)]
 
 
+def with_tests() -> list[Path]:
+    """The documents that show tests."""
+    return [document for document in DOCUMENTS if "\ndef test_" in "\n".join(blocks(document, "python"))]
+
+
 def environment(sandbox: Sandbox) -> dict[str, str]:
     """A user's environment, with the sandbox as the provider."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -46,6 +51,22 @@ def test_python_blocks_run_as_written(document: Path, provider_sandbox: Sandbox,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("document", with_tests(), ids=lambda path: path.name)
+def test_tests_in_python_blocks_pass(document: Path, tmp_path: Path) -> None:
+    """What a document shows as a user's tests is collected by pytest, and each of them passes."""
+    program = "\n".join(blocks(document, "python"))
+    (tmp_path / "test_document.py").write_text(program)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "test_document.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shown = len(re.findall(r"^def test_", program, re.MULTILINE))
+    assert f"{shown} passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("document", with_code("sh"), ids=lambda path: path.name)

@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -107,6 +108,28 @@ def test_importing_the_package_loads_none_of_what_it_works_with() -> None:
 def test_using_a_value_of_the_domain_loads_no_database_and_no_network() -> None:
     """Only what the value needs."""
     assert loaded_by("from inbox_lifecycle import Inbox, RetryRefused", "sqlalchemy", "httpx", "alembic", "idna") == []
+
+
+#: Where the test kit's names are, and those of its modules that are for one tool.
+KIT = ("inbox_lifecycle.testing", "inbox_lifecycle.testing.strategies")
+FOR_ONE_TOOL = {"inbox_lifecycle.testing.plugin", "inbox_lifecycle.testing.strategies"}
+
+
+@pytest.mark.parametrize("module", KIT)
+def test_the_names_of_the_test_kit_are_sorted_there_and_told(module: str) -> None:
+    """As those of the package itself."""
+    kit = importlib.import_module(module)
+    assert kit.__all__ == sorted(set(kit.__all__), key=_order)
+    assert [name for name in kit.__all__ if not inspect.getdoc(getattr(kit, name))] == []
+
+
+def test_the_test_kit_needs_no_tool_but_where_it_is_for_one() -> None:
+    """Without pytest and without Hypothesis, all of it but the plugin and the strategies can be imported."""
+    package = importlib.import_module("inbox_lifecycle.testing")
+    modules = {found.name for found in pkgutil.walk_packages(package.__path__, "inbox_lifecycle.testing.")}
+    assert modules >= FOR_ONE_TOOL
+    assert loaded_by(f"import {', '.join(sorted(modules - FOR_ONE_TOOL))}", "pytest", "hypothesis") == []
+    assert loaded_by("import inbox_lifecycle.testing", "sqlalchemy", "alembic") == []
 
 
 def test_the_domain_stands_on_the_standard_library_and_transitions() -> None:

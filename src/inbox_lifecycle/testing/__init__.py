@@ -1,11 +1,30 @@
-"""For the tests of those who use the library: a sandbox of the warmup provider.
+"""For the tests of those who use the library: a provider to test against, and the rules in sentences.
 
-`inbox_lifecycle.testing.plugin` has the same as a pytest fixture, and is imported by nothing here, so that the sandbox
-runs without pytest.
+Imported by nothing here, so that neither pytest nor Hypothesis is needed: `inbox_lifecycle.testing.plugin`, the sandbox
+as a pytest fixture, and `inbox_lifecycle.testing.strategies`, values for property tests.
 """
 
+from inbox_lifecycle.testing.given import Decided, Given, given_inbox
+from inbox_lifecycle.testing.happened import Happened, follow
 from inbox_lifecycle.testing.sandbox import Sandbox, SandboxRequest, serve
 from inbox_lifecycle.testing.scripts import Failure, Kind, Operation
+from inbox_lifecycle.testing.transport import SandboxTransport, respond
 from inbox_lifecycle.testing.workspace import SandboxAccount, WarmupCode
 
-__all__ = ["Failure", "Kind", "Operation", "Sandbox", "SandboxAccount", "SandboxRequest", "WarmupCode", "serve"]
+__all__ = [
+    "Decided",
+    "Failure",
+    "Given",
+    "Happened",
+    "Kind",
+    "Operation",
+    "Sandbox",
+    "SandboxAccount",
+    "SandboxRequest",
+    "SandboxTransport",
+    "WarmupCode",
+    "follow",
+    "given_inbox",
+    "respond",
+    "serve",
+]

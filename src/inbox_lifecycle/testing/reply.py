@@ -1,9 +1,10 @@
 """What the sandbox answers, before it goes over the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,6 +24,18 @@ class Reply:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: Cut | None = None
+
+
+#: An answer under way: gives the seconds to wait before it goes on, and in the end the reply.
+Exchange = Generator[float, None, Reply]
+
+
+class Headers(Protocol):
+    """A request's headers, whoever has read them."""
+
+    def get(self, name: str, default: str, /) -> Any:
+        """The header of this name in whatever case, or the default."""
+        ...
 
 
 def answer(content: object, status: int = 200) -> Reply:

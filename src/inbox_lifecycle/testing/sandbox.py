@@ -4,6 +4,11 @@
         provider = Instantly(api_key=sandbox.api_key, base_url=sandbox.base_url)
         sandbox.fail_next("throttle", retry_after=2)
 
+Where a test makes thousands of requests, the same sandbox answers without a server and without a socket:
+
+    transport = Sandbox().transport()
+    inboxes = Inboxes(url, provider=transport.provider(), transport=transport)
+
 Everything may be called from any thread. One lock guards the whole state; it is never held while a request hangs or
 while a callback of yours runs.
 """
@@ -15,16 +20,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from email.message import Message
 from types import FrameType, TracebackType
 from typing import Self
 
 import msgspec
 
 from inbox_lifecycle.testing.api import Call, perform, understand
-from inbox_lifecycle.testing.reply import Cut, Reply, answer, error
+from inbox_lifecycle.testing.reply import Cut, Exchange, Headers, Reply, answer, error
 from inbox_lifecycle.testing.scripts import Failure, Kind, Operation, Script
 from inbox_lifecycle.testing.server import Server
+from inbox_lifecycle.testing.stragglers import Stragglers
+from inbox_lifecycle.testing.transport import SandboxTransport
 from inbox_lifecycle.testing.workspace import SandboxAccount, WarmupCode, Workspace
 
 _GONE = Reply(500, b"", cut=Cut.BEFORE_ANSWER)
@@ -43,7 +49,7 @@ class SandboxRequest:
 
 
 class Sandbox:
-    """The sandbox; started by `with`, or by `start` and `close`."""
+    """The sandbox; its server is started by `with`, or by `start` and `close`, and not needed for `transport()`."""
 
     def __init__(
         self,
@@ -67,7 +73,7 @@ class Sandbox:
             job_seconds: how long a warmup job runs; nothing else is switched meanwhile.
             busy_for: how long the workspace stays locked after each job.
             delay: seconds before each answer.
-            clock: what jobs and locks are timed by; hangs and delays take real seconds.
+            clock: what jobs and locks are timed by; hangs and delays take real seconds on the server.
         """
         self.api_key = api_key or f"sandbox_{secrets.token_hex(12)}"
         self.delay = delay
@@ -75,6 +81,7 @@ class Sandbox:
         self._workspace = Workspace(
             clock=clock, accept_unknown=accept_unknown, job_seconds=job_seconds, busy_for=busy_for
         )
+        self._stragglers = Stragglers(clock)
         self._script = Script()
         self._requests: list[SandboxRequest] = []
         self._callback: Callable[[SandboxRequest], None] | None = None
@@ -114,12 +121,20 @@ class Sandbox:
     def base_url(self) -> str:
         """Where it listens."""
         if self._server is None:
-            raise RuntimeError("the sandbox is not running: use it in a with statement, or call start()")
+            raise RuntimeError(
+                "the sandbox is not running: use it in a with statement, or call start(); "
+                "without a server, use transport() and its base_url"
+            )
         return f"http://{self._address[0]}:{self._server.port}"
+
+    def transport(self, *, sleep: Callable[[float], object] | None = None) -> SandboxTransport:
+        """An httpx transport, sync and async, that asks this sandbox without a socket; `SandboxTransport` says more."""
+        return SandboxTransport(self, sleep=sleep)
 
     @property
     def requests(self) -> tuple[SandboxRequest, ...]:
         """Every authorised request so far, in the order of arrival."""
+        self._stragglers.catch_up()
         with self._lock:
             return tuple(self._requests)
 
@@ -141,6 +156,7 @@ class Sandbox:
 
     def account(self, email: str) -> SandboxAccount | None:
         """The account of an address as it stands; None where there is none yet."""
+        self._stragglers.catch_up()
         with self._lock:
             self._workspace.settle()
             account = self._workspace.peek(email)
@@ -148,6 +164,7 @@ class Sandbox:
 
     def activated(self, campaign_id: str) -> bool:
         """Whether this campaign was launched."""
+        self._stragglers.catch_up()
         with self._lock:
             return self._workspace.campaigns.get(campaign_id, False)
 
@@ -171,6 +188,7 @@ class Sandbox:
             "landed_spam": landed_spam,
             "daily": daily,
         }
+        self._stragglers.catch_up()
         with self._lock:
             self._workspace.settle()
             account = self._workspace.add_account(email)
@@ -226,18 +244,34 @@ class Sandbox:
         with self._lock:
             self._callback = callback
 
-    def _respond(self, method: str, target: str, headers: Message, body: bytes) -> Reply:
-        if self._closing.wait(self.delay):
-            return _GONE
+    def exchange(self, method: str, target: str, headers: Headers, body: bytes) -> Exchange:
+        """Answer a request; for those who bring requests here, as the server and the transport do."""
+        yield self.delay
+        self._stragglers.catch_up()
         refused = self._at_the_door(headers)
         if refused:
             return refused
         if target == "/sandbox/failures":
             return self._order(method, body)
         call = understand(method, target, body)
-        return call if isinstance(call, Reply) else self._answer(call)
+        return call if isinstance(call, Reply) else (yield from self._answer(call))
 
-    def _at_the_door(self, headers: Message) -> Reply | None:
+    def leave(self, exchange: Exchange, seconds: float) -> None:
+        """Wait for an exchange no longer; it goes on by itself after these seconds of the sandbox's clock."""
+        self._stragglers.add(exchange, seconds)
+
+    def _respond(self, method: str, target: str, headers: Headers, body: bytes) -> Reply:
+        exchange = self.exchange(method, target, headers, body)
+        while True:
+            try:
+                seconds = next(exchange)
+            except StopIteration as stop:
+                reply: Reply = stop.value
+                return reply
+            if self._closing.wait(seconds):
+                return _GONE
+
+    def _at_the_door(self, headers: Headers) -> Reply | None:
         if headers.get("User-Agent", "Python-urllib").startswith("Python-urllib"):
             return error(403, "Access denied")
         shown = headers.get("Authorization", "").encode()
@@ -258,20 +292,20 @@ class Sandbox:
         with self._lock:
             return answer({"ordered": len(self._script)})
 
-    def _answer(self, call: Call) -> Reply:
+    def _answer(self, call: Call) -> Exchange:
         request = SandboxRequest(call.method, call.path, call.operation, call.emails)
         with self._lock:
             self._requests.append(request)
             failure = self._script.take(call.operation, call.emails)
             callback = self._callback
         hangs = failure.kind is Kind.HANG
-        if hangs and not failure.late and self._closing.wait(failure.lasts):
-            return _GONE
+        if hangs and not failure.late:
+            yield failure.lasts
         reply = self._perform(call, failure)
         if callback is not None:
             callback(request)
-        if hangs and failure.late and self._closing.wait(failure.lasts):
-            return _GONE
+        if hangs and failure.late:
+            yield failure.lasts
         return failure.spoil(reply)
 
     def _perform(self, call: Call, failure: Failure) -> Reply:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from email.message import Message
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from socket import SHUT_RDWR, socket
@@ -11,10 +10,10 @@ from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from typing import Any
 
-from inbox_lifecycle.testing.reply import Cut, Reply
+from inbox_lifecycle.testing.reply import Cut, Headers, Reply
 
 #: From method, target, headers and body to an answer.
-Responder = Callable[[str, str, Message, bytes], Reply]
+Responder = Callable[[str, str, Headers, bytes], Reply]
 
 _LONGEST_BODY = 1 << 20
 
