@@ -24,7 +24,7 @@ from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
 from inbox_lifecycle.store.looks import FIRST_ID, UnsettledAttempts
-from inbox_lifecycle.store.rows import OpenAttempt
+from inbox_lifecycle.store.rows import Closed, OpenAttempt
 from inbox_lifecycle.store.statements import ClearMark, CloseAttempt
 from inbox_lifecycle.terms import Terms
 from inbox_lifecycle.verdict import Verdict
@@ -104,8 +104,9 @@ def _settle_expired(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Recon
     current = [entry for entry in attempts if _asks_provider(entry)]
     said = yield from _read_warmup(terms, current)
     for entry in attempts:
-        outcome = yield from _settle(terms, entry, said.get(entry.seen.inbox.id, WarmupState.UNKNOWN))
-        done = done.plus(**{outcome: 1})
+        count = yield from _settle(terms, entry, said.get(entry.seen.inbox.id, WarmupState.UNKNOWN))
+        if count is not None:
+            done = done.plus(**{count: 1})
     return done
 
 
@@ -120,13 +121,13 @@ class _Ending:
     count: str
 
 
-def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str]:
-    """The name of the count that grows."""
+def _settle(terms: Terms, entry: OpenAttempt, said: WarmupState) -> Flow[str | None]:
+    """The name of the count that grows; None where somebody else settled it meanwhile."""
     try:
         ending = _ending(entry, said)
         if ending is not None:
-            yield from _close(terms, entry, ending)
-            return ending.count
+            closed = yield from _close(terms, entry, ending)
+            return ending.count if closed.was_open else None
         if said is WarmupState.WARMING:
             yield from _roll_forward(terms, entry)
             return "moved"
@@ -163,7 +164,7 @@ def _roll_forward(terms: Terms, entry: OpenAttempt) -> Flow[None]:
     yield from record_warmup_started(terms, entry.seen, acceptor)
 
 
-def _close(terms: Terms, entry: OpenAttempt, ending: _Ending) -> Flow[None]:
+def _close(terms: Terms, entry: OpenAttempt, ending: _Ending) -> Flow[Closed]:
     statement = CloseAttempt(
         inbox_id=entry.attempt.inbox_id,
         owner_id=entry.attempt.context.owner_id,
@@ -174,7 +175,7 @@ def _close(terms: Terms, entry: OpenAttempt, ending: _Ending) -> Flow[None]:
         # Nobody knows whether the provider accepted; if the inbox is banned by now, it is to be told to stop.
         accepted=ending.outcome == "superseded",
     )
-    yield from again(statement)
+    return (yield from again(statement))
 
 
 def _asks_provider(entry: OpenAttempt) -> bool:

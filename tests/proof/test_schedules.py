@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inbox_lifecycle.testing.schedules import FAULTS, INTERLUDES, PromiseBroken, Scenario, Stage, explore, play_drawn
 from tests.fix_scale import Scale
 from tests.support.databases import Postgres
-from tests.support.scenarios import HEART, LARGER, THREE, TWO, drawn_scenarios
+from tests.support.scenarios import HEART, LARGER, TWO, drawn_scenarios
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -75,7 +75,7 @@ def test_drawn_schedules_of_more_callers_keep_every_promise(in_memory: Stage, sc
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("scenario", [*LARGER, *THREE], ids=str)
+@pytest.mark.parametrize("scenario", LARGER, ids=str)
 def test_three_callers_keep_every_promise_in_every_schedule_on_sqlite(
     in_memory: Stage, scenario: Scenario, tally: Tally
 ) -> None:

@@ -36,31 +36,36 @@ TWO = (
     Scenario(name="a retry, and reconcile", actors=((retry_warmup(),), (reconcile(),)), left_behind=True),
 )
 
-#: Larger ones of two actors, for the full size.
+_DIES = ("its caller dies after it",)
+_FAR_REACHING = (*_DIES, "a ban", "the leases run out, and reconcile")
+
+
+def chosen(name: str, *actors: tuple[Deed, ...], wrong: tuple[str, ...], left_behind: bool = False) -> Scenario:
+    """A scenario in which only these things go wrong: with all of them it would have millions of schedules."""
+    return Scenario(
+        name=name,
+        actors=actors,
+        left_behind=left_behind,
+        faults=tuple(fault for fault in FAULTS if fault.name in wrong),
+        interludes=tuple(interlude for interlude in INTERLUDES if interlude.name in wrong),
+    )
+
+
+#: For the full size.
 LARGER = (
-    Scenario(name="two runs of reconcile", actors=((reconcile(),), (reconcile(),)), left_behind=True),
     Scenario(
         name="a retry, and a correction there and back",
         actors=((retry_warmup(),), (correct(("active", "active")), correct(PENDING))),
     ),
-)
-
-
-def three(name: str, *deeds: Deed) -> Scenario:
-    """Three actors, with those faults and interludes whose effect reaches further than their own caller."""
-    return Scenario(
-        name=name,
-        actors=tuple((deed,) for deed in deeds),
-        faults=tuple(fault for fault in FAULTS if fault.name in _FAR_REACHING),
-        interludes=tuple(interlude for interlude in INTERLUDES if interlude.name in _FAR_REACHING),
-    )
-
-
-_FAR_REACHING = ("its caller dies after it", "a ban", "the leases run out, and reconcile")
-
-THREE = (
-    three("three retries with one key", retry_warmup("k"), retry_warmup("k"), retry_warmup("k")),
-    three("two retries and a ban", retry_warmup(), retry_warmup(), ban()),
+    chosen("two runs of reconcile", (reconcile(),), (reconcile(),), wrong=_DIES, left_behind=True),
+    chosen(
+        "three retries with one key",
+        (retry_warmup("k"),),
+        (retry_warmup("k"),),
+        (retry_warmup("k"),),
+        wrong=_FAR_REACHING,
+    ),
+    chosen("two retries and a ban", (retry_warmup(),), (retry_warmup(),), (ban(),), wrong=_DIES),
 )
 
 _DEEDS = (

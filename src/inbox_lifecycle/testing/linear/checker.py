@@ -42,7 +42,8 @@ class Violation:
     #: The operation of the prefix that was answered last; with its answer left out, the prefix can be explained.
     unexplained: Operation
     #: Where the inbox may have stood when that answer came, by all that was answered before: version and pair, sorted.
-    #: Nothing, if no such inbox was there.
+    #: Of versions higher than any the history speaks of, the lowest for each pair stands for all. Nothing, if no such
+    #: inbox was there.
     before: tuple[tuple[int, Words], ...]
 
     def __str__(self) -> str:

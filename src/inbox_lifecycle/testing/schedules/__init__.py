@@ -23,7 +23,7 @@ from inbox_lifecycle.testing.schedules.deeds import (
 )
 from inbox_lifecycle.testing.schedules.explore import Explored, PromiseBroken, explore, play_drawn, replay
 from inbox_lifecycle.testing.schedules.faults import FAULTS, Effect, Fault
-from inbox_lifecycle.testing.schedules.schedule import INTERLUDES, PENDING, WARMING, Interlude, Played, Scenario
+from inbox_lifecycle.testing.schedules.scenario import INTERLUDES, PENDING, WARMING, Interlude, Played, Scenario
 from inbox_lifecycle.testing.schedules.stage import Stage
 
 __all__ = [

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from inbox_lifecycle.testing.schedules.choices import Choices, Noted, Scripted, every
 from inbox_lifecycle.testing.schedules.promises import broken
-from inbox_lifecycle.testing.schedules.schedule import Play, Played, Scenario
+from inbox_lifecycle.testing.schedules.scenario import Played, Scenario
+from inbox_lifecycle.testing.schedules.schedule import Play
 from inbox_lifecycle.testing.schedules.stage import Stage
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from inbox_lifecycle.testing.linear import Initial, Outcome, check
 from inbox_lifecycle.testing.schedules.faults import Effect, Fault
-from inbox_lifecycle.testing.schedules.schedule import PENDING, WARMING, Interlude, Played
+from inbox_lifecycle.testing.schedules.scenario import PENDING, WARMING, Interlude, Played
 
 _WARMING_CALLS = frozenset({"start", "retry", "get", "reconcile"})
 
@@ -30,9 +30,11 @@ def _excuses(played: Played) -> Iterator[str]:
 
 
 def _settling(played: Played) -> Iterator[str]:
-    """Once the leases have run out, one run of `reconcile` settles everything."""
+    """Once the leases have run out, one run of `reconcile` settles everything, and closed attempts stay closed."""
     for left in played.unsettled:
         yield f"a second reconcile still found something: {left}"
+    for told in played.rewritten:
+        yield f"an attempt was {told}"
 
 
 def _nothing_lost(played: Played) -> Iterator[str]:

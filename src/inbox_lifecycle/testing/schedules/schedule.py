@@ -6,110 +6,31 @@ but for the waiting on locks inside a database statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from inbox_lifecycle.domain import Inbox
+from inbox_lifecycle.audit.history import attempts_page
+from inbox_lifecycle.domain import AttemptId, Inbox
 from inbox_lifecycle.errors import InboxLifecycleError
 from inbox_lifecycle.flow import Once, Send, Unanswered, Unsent
 from inbox_lifecycle.reconcile import Reconciled
+from inbox_lifecycle.store.looks import FIRST_ID
 from inbox_lifecycle.store.statements import CommitWarmup
 from inbox_lifecycle.testing.linear import Operation, Outcome
 from inbox_lifecycle.testing.schedules.actors import Actor, History, describe
 from inbox_lifecycle.testing.schedules.choices import Choices
-from inbox_lifecycle.testing.schedules.deeds import (
-    OWNER,
-    Deed,
-    PairOfWords,
-    ban,
-    fail_warmup,
-    get,
-    reconcile,
-    retry_warmup,
-)
-from inbox_lifecycle.testing.schedules.faults import FAULTS, Effect, Fault, order
+from inbox_lifecycle.testing.schedules.deeds import OWNER, Deed, get, reconcile, retry_warmup
+from inbox_lifecycle.testing.schedules.faults import Effect, Fault, order
+from inbox_lifecycle.testing.schedules.scenario import Interlude, Played, Scenario
 from inbox_lifecycle.testing.schedules.stage import Stage
 from inbox_lifecycle.testing.workspace import WarmupCode
 
-PENDING: PairOfWords = ("pending", "not_started")
-WARMING: PairOfWords = ("warming", "warming")
-
-_NAMES = "ABCDEFGH"
 _NUMBERS = count()
-
-
-@dataclass(frozen=True, slots=True)
-class Interlude:
-    """Something that others do in between, in one piece."""
-
-    name: str
-    deeds: tuple[Deed, ...] = ()
-    #: Whether every open attempt's lease runs out first.
-    leases_run_out: bool = False
-    #: Whether the provider stops the warmup first.
-    provider_stops: bool = False
-    excuses: frozenset[Outcome] = frozenset()
-
-
-# A call whose lease has run out may find its attempt closed by `reconcile` with the inbox unmoved.
-_OVERTAKEN = frozenset({Outcome.INDETERMINATE})
 
 # Answers that nobody should be given unless something went wrong for him.
 _NEEDING_EXCUSE = frozenset({Outcome.INDETERMINATE, Outcome.NOT_ACCEPTED, Outcome.CONFLICT})
-
-INTERLUDES: tuple[Interlude, ...] = (
-    Interlude("a ban", (ban(),)),
-    Interlude("the provider stops, and fail_warmup", (fail_warmup(),), provider_stops=True),
-    Interlude("reconcile", (reconcile(),)),
-    Interlude("the leases run out", leases_run_out=True, excuses=_OVERTAKEN),
-    Interlude("the leases run out, and reconcile", (reconcile(),), leases_run_out=True, excuses=_OVERTAKEN),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """Who does what, on an inbox of which kind."""
-
-    name: str
-    #: What each actor does, call after call.
-    actors: tuple[tuple[Deed, ...], ...]
-    pair: PairOfWords = PENDING
-    #: Whether the provider warms the inbox from the start.
-    provider_warms: bool = False
-    #: Whether an earlier call died when the provider had accepted, and its lease is over.
-    left_behind: bool = False
-    #: What may go wrong at a step, and what others may do in between.
-    faults: tuple[Fault, ...] = FAULTS
-    interludes: tuple[Interlude, ...] = INTERLUDES
-    #: How many of these happen in a schedule, at most.
-    at_most: int = 1
-    #: What must hold besides what the library promises: each gives the broken ones, in words.
-    promises: tuple[Callable[[Played], Iterable[str]], ...] = ()
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass
-class Played:
-    """A schedule that was played to its end."""
-
-    scenario: Scenario
-    inbox: Inbox
-    trace: list[str]
-    operations: list[Operation]
-    #: What each actor's calls returned or raised, in order; a dead one's last call gave nothing.
-    results: Mapping[str, Sequence[object]]
-    #: What went wrong.
-    wrong: list[Fault | Interlude]
-    #: Answers that are unsure or negative though nothing happened that would excuse them.
-    unexcused: list[Operation]
-    #: What the second of each two runs of `reconcile` at the end found still to do.
-    unsettled: list[object]
-    #: Whether the provider warms the inbox at the end.
-    provider_warms: bool
 
 
 @dataclass
@@ -140,12 +61,14 @@ class Play:
         self._excused: dict[str, frozenset[Outcome]] = {}
         self._late: list[_Late] = []
         self._unsettled: list[object] = []
+        self._outcomes: dict[AttemptId, str | None] = {}
+        self._rewritten: list[str] = []
         self.inbox = self._make_inbox()
         if scenario.left_behind:
             self._leave_behind()
         self._actors = [
-            Actor(name, deeds, stage, self.inbox, self._history)
-            for name, deeds in zip(_NAMES, scenario.actors, strict=False)
+            Actor(chr(ord("A") + number), deeds, stage, self.inbox, self._history)
+            for number, deeds in enumerate(scenario.actors)
         ]
 
     def run(self) -> Played:
@@ -163,6 +86,7 @@ class Play:
             wrong=self._wrong,
             unexcused=[each for each in operations if self._is_unexcused(each)],
             unsettled=self._unsettled,
+            rewritten=self._rewritten,
             provider_warms=self._stage.sandbox.warming(self._address),
         )
 
@@ -318,6 +242,15 @@ class Play:
         if left != Reconciled():
             self._unsettled.append(left)
         self._do(get())
+        self._look_at_attempts()
+
+    def _look_at_attempts(self) -> None:
+        page = self._stage.run(attempts_page(inbox_id=self.inbox.id, owner_id=None, after=FIRST_ID))
+        outcomes = {attempt.id: attempt.outcome for attempt in page}
+        for attempt_id, closed in self._outcomes.items():
+            if outcomes.get(attempt_id) != closed:
+                self._rewritten.append(f"closed as {closed}, and {outcomes.get(attempt_id)} later")
+        self._outcomes.update(outcomes)
 
     def _excuse(self, actor: Actor, excuses: frozenset[Outcome]) -> None:
         # Each fault is survived by itself; two may together be more than any caller could be spared.
