@@ -101,17 +101,18 @@ def again(statement: Statement[T], *, tries: int = 5) -> Flow[T]:
     Raises:
         StoreUnavailable: two connections in a row failed, or the statement stayed contended.
     """
-    stale = 0
+    maybe_applied: list[bool] = []
     for _ in range(tries):
         try:
             return (yield from once(statement))
         except StoreContended:
             continue
-        except StoreUnavailable:
-            stale += 1
-            if stale > 1:
-                raise
-    raise StoreUnavailable(f"{statement.name} stayed contended")
+        except StoreUnavailable as failure:
+            maybe_applied.append(failure.maybe_applied)
+            if len(maybe_applied) > 1:
+                # Any of the runs may have taken effect, whatever became of the last one.
+                raise StoreUnavailable(failure.why, maybe_applied=any(maybe_applied)) from None
+    raise StoreUnavailable(f"{statement.name} stayed contended", maybe_applied=any(maybe_applied))
 
 
 def send(request: httpx.Request, *, timeout: float) -> Flow[httpx.Response]:

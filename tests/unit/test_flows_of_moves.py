@@ -24,12 +24,13 @@ from inbox_lifecycle.address import read_address
 from inbox_lifecycle.context import NOBODY, Context
 from inbox_lifecycle.domain import AttemptId, AttemptKind
 from inbox_lifecycle.errors import IdempotencyKeyReused, ProviderUnavailable, StoreContended, StoreUnavailable
-from inbox_lifecycle.flow import Flow, Unanswered
+from inbox_lifecycle.flow import Flow, Unanswered, again
 from inbox_lifecycle.lifecycle import births, moves
 from inbox_lifecycle.reconcile import Cursor, Reconciled, reconcile_page
 from inbox_lifecycle.records import Attempt
 from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.rows import Closed, Landed, OpenAttempt
+from inbox_lifecycle.store.statements import ClearMark
 from tests.support.steps import (
     BACK,
     NOW,
@@ -47,6 +48,7 @@ from tests.support.steps import (
 
 BANNED = replace(PENDING, status=Status.BANNED, warmup_status=WarmupStatus.BANNED, version=2)
 GONE = StoreUnavailable("gone", maybe_applied=True)
+REFUSED = StoreUnavailable("connection refused")
 CONTENDED = StoreContended("40P01")
 FIGURES = httpx.Response(200, json={"aggregate_data": {PENDING.email_address: {"sent": 500}}, "email_date_data": {}})
 NO_FIGURES = httpx.Response(200, json={"aggregate_data": {}, "email_date_data": {}})
@@ -293,6 +295,21 @@ def test_reconcile_asks_once_for_two_attempts_on_one_inbox() -> None:
     )
     assert played.names.count("Send") == 1
     assert played.value == (Reconciled(moved=1, superseded=1), None)
+
+
+def test_a_birth_that_nobody_can_look_for_any_more_says_that_it_may_be_there() -> None:
+    """Its acknowledgement was lost, and then no connection could be had: what failed last had no effect, the first may."""
+    played = play(register(), GONE, REFUSED, REFUSED)
+    assert played.names == ["register_inbox", "look_for_event", "look_for_event"]
+    assert isinstance(played.error, StoreUnavailable)
+    assert played.error.maybe_applied
+
+
+def test_a_statement_that_one_of_two_runs_may_have_applied_says_so() -> None:
+    """The second run never reached the database; the first one may have taken effect."""
+    statement = ClearMark(inbox_id=PENDING.id, attempt_id=AttemptId("a"))
+    assert getattr(play(again(statement), GONE, REFUSED).error, "maybe_applied", None) is True
+    assert getattr(play(again(statement), REFUSED, REFUSED).error, "maybe_applied", None) is False
 
 
 def test_reconcile_stops_the_warmup_of_a_banned_inbox_and_believes_the_account() -> None:

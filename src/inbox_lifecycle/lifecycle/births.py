@@ -69,16 +69,18 @@ def register(terms: Terms, birth: Birth) -> Flow[Inbox]:
         StoreUnavailable: the database did not answer; if `maybe_applied`, the inbox may be there.
     """
     statement = _statement(terms, birth)
+    maybe_applied = False
     for _ in range(_TRIES):
         try:
             inbox = yield from once(statement)
         except StoreContended:
             continue
         except (StoreUnavailable, ConstraintViolated) as failure:
+            maybe_applied = maybe_applied or isinstance(failure, StoreUnavailable)
             inbox = yield from _explain_failure(statement, failure)
         if inbox is not None:
             return inbox
-    raise StoreUnavailable("the registration stayed contended")
+    raise StoreUnavailable("the registration stayed contended", maybe_applied=maybe_applied)
 
 
 def register_and_start(terms: Terms, birth: Birth) -> Flow[Inbox]:
@@ -143,7 +145,10 @@ def _explain_failure(statement: RegisterInbox, failure: StoreUnavailable | Const
     """The inbox if the statement took effect after all; None if it is to be run again."""
     event = statement.event
     look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=1, event_id=event.event_id)
-    looked = yield from again(look)
+    try:
+        looked = yield from again(look)
+    except StoreUnavailable as unseen:
+        raise StoreUnavailable(unseen.why, maybe_applied=True) from None
     if looked is not None and looked.moved is not None:
         return looked.moved.as_left(looked.seen.inbox)
     if isinstance(failure, StoreUnavailable):

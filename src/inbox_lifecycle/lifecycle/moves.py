@@ -143,7 +143,11 @@ def _swap(terms: Terms, statement: CommitMove) -> Flow[Inbox | None]:
             return moved
         event = statement.event
         look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=event.version, event_id=event.event_id)
-        looked = yield from look_until(terms, deadline, look)
+        try:
+            looked = yield from look_until(terms, deadline, look)
+        except StoreUnavailable as unseen:
+            # The miss itself may be the trace of an earlier run that took effect.
+            raise StoreUnavailable(unseen.why, maybe_applied=True) from None
         if looked is None:
             return None
         if looked.moved is not None:

@@ -151,15 +151,17 @@ def until(terms: Terms, deadline: float, statement: Statement[T], *, first: bool
     Raises:
         StoreUnavailable: the deadline passed.
     """
-    tries = 0
+    tries, maybe_applied = 0, False
     while True:
         left = max(deadline - terms.monotonic(), _LEAST_PATIENCE)
         try:
             return (yield from once(statement, patience=None if first and not tries else left))
-        except StoreUnavailable:
+        except StoreUnavailable as failure:
+            # Any of the runs may have taken effect, whatever becomes of the last one.
+            maybe_applied = maybe_applied or failure.maybe_applied
             pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
             if terms.monotonic() + pause >= deadline:
-                raise
+                raise StoreUnavailable(failure.why, maybe_applied=maybe_applied) from None
         tries += 1
         if pause:
             yield from sleep(pause)
