@@ -21,7 +21,7 @@ from typing import Any
 from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState, judge
 from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, InvalidInput, RetryRefused
 from inbox_lifecycle.flow import Flow, again
-from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started
+from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started, spent
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
 from inbox_lifecycle.store.looks import FIRST_ID, UnsettledAttempts
 from inbox_lifecycle.store.rows import Closed, OpenAttempt
@@ -188,6 +188,9 @@ def _moved_on(entry: OpenAttempt) -> bool:
 
 def _gate(entry: OpenAttempt) -> Verdict:
     """A call may have died between opening its attempt and having it refused."""
+    # An event by a key that has one already could never be written.
+    if entry.seen.keyed is not None:
+        return spent(entry.seen.keyed)
     return judge(entry.seen.inbox.state, COMMANDS[entry.attempt.kind])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inbox_lifecycle import Inboxes
+from inbox_lifecycle.testing import Sandbox
 from inbox_lifecycle.testing.linear import Operation
 from tests.support.databases import TestDatabase
 from tests.support.evidence import gather
@@ -17,26 +18,33 @@ from tests.support.workload import ACTOR
 DEFINITE = frozenset({"moved", "seen", "refused", "conflict", "key_reused"})
 
 _OPEN = "outcome is null"
+#: Calls in a race, about, for the provider's weather.
+_CALLS = 1000
 
 
 class Court:
-    """Judges one race after another, and keeps count of what was heard."""
+    """Holds one race after another, judges each, and keeps count of what was heard."""
 
-    def __init__(self, database: TestDatabase, folder: Path) -> None:
+    def __init__(self, database: TestDatabase, sandbox: Sandbox, folder: Path) -> None:
         self.heard: Counter[str] = Counter()
         #: Attempts that were open when a race was over.
         self.left_open = 0
-        self._database = database
+        self.database = database
+        self._sandbox = sandbox
         self._folder = folder
+
+    def race(self, name: str) -> Race:
+        """A race to break things in."""
+        return Race(self.database, self._sandbox, name=name, calls=_CALLS)
 
     def judge(self, race: Race, heard: list[Operation] | None = None) -> None:
         """Judge a race whose workers are gone: before `reconcile` settled what they left, and after."""
         self._verify()
-        self.left_open += self._database.count("inbox_attempts", _OPEN)
+        self.left_open += self.database.count("inbox_attempts", _OPEN)
         history = race.judge(self._folder, heard)
-        assert self._database.count("inbox_attempts", _OPEN) == 0
+        assert self.database.count("inbox_attempts", _OPEN) == 0
         self._verify()
-        assert_recorded(self._database, history)
+        assert_recorded(self.database, history)
         self.heard += outcomes(history)
 
     def assert_worthwhile(self) -> None:
@@ -46,7 +54,7 @@ class Court:
         assert self.heard["none"] + self.heard["indeterminate"] > 0
 
     def _verify(self) -> None:
-        with Inboxes(self._database.url) as inboxes:
+        with Inboxes(self.database.url) as inboxes:
             said = inboxes.operator(actor=ACTOR).verify()
         assert said.clean, said.as_dict()
 

@@ -6,7 +6,7 @@ version, look again. Its callers crash, its writes land late, and `reconcile` ac
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -20,7 +20,7 @@ INBOX = "0197e9a4-8f4a-7c3e-9d6b-2f1c5a7e4b10"
 ODD: Words = ("pending", "active")
 PAIRS = (PENDING, WARMING, ACTIVE, BANNED, ODD)
 KINDS = ("retry", "retry", "retry", "start", "ban", "correct", "correct", "fail_warmup", "graduate", "get", "reconcile")
-KEYS = (None, None, None, "k1", "k2")
+KEYS = (None, None, None, None, "k1", "k2", "k3")
 _ROUNDS = 2
 
 Steps = Generator[None, None, Answer]
@@ -167,7 +167,7 @@ def a_call(random: Random, version: int) -> Call:
         kind=kind,
         inbox_id=INBOX,
         key=None if kind == "get" else random.choice(KEYS),
-        to=random.choice(PAIRS) if kind == "correct" else None,
+        to=random.choice((*PAIRS, PENDING, PENDING, PENDING)) if kind == "correct" else None,
         expected_version=random.choice((None, None, version)) if kind not in ("get", "start", "retry") else None,
     )
 
@@ -289,3 +289,11 @@ def nonsense(random: Random, calls: int) -> list[Operation]:
             operation = replace(operation, answered=answered, answer=any_answer(random, call))
         history.append(operation)
     return history
+
+
+def without_answer(history: Sequence[Operation], unanswered: Operation) -> list[Operation]:
+    """The history as it was before one of its answers came."""
+    return [
+        replace(operation, answered=None, answer=None) if operation is unanswered else operation
+        for operation in history
+    ]

@@ -15,6 +15,7 @@ from inbox_lifecycle.testing.schedules import (
     correct,
     fail_warmup,
     get,
+    graduate,
     reconcile,
     retry_warmup,
     start_warmup,
@@ -33,23 +34,38 @@ TWO = (
         name="two corrections of version 1",
         actors=((correct(WARMING, expected_version=1),), (correct(WARMING, expected_version=1),)),
     ),
+    Scenario(name="reconcile, and a straggler's commit", actors=((reconcile(),),), left_behind=True, straggler=True),
+    Scenario(name="a graduation and a look", actors=((graduate("k"),), (get(),)), pair=WARMING, provider_warms=True),
     Scenario(name="a retry, and reconcile", actors=((retry_warmup(),), (reconcile(),)), left_behind=True),
 )
 
-_DIES = ("its caller dies after it",)
-_FAR_REACHING = (*_DIES, "a ban", "the leases run out, and reconcile")
+#: What may go wrong, by families: all of them at once would be millions of schedules of three callers.
+DEATHS = ("its caller dies before it", "its caller dies after it")
+COMMITS = (
+    "its acknowledgement is lost",
+    "its acknowledgement is lost, and it is late",
+    "undone as contended",
+)
+TIMEOUTS = (
+    "it times out without effect",
+    "it times out after its effect",
+    "it times out, and has its effect late",
+    "answered busy",
+)
+OTHERS = ("a ban", "reconcile", "the leases run out, and reconcile")
 
 
-def chosen(name: str, *actors: tuple[Deed, ...], wrong: tuple[str, ...], left_behind: bool = False) -> Scenario:
-    """A scenario in which only these things go wrong: with all of them it would have millions of schedules."""
+def chosen(name: str, *actors: tuple[Deed, ...], wrong: tuple[str, ...]) -> Scenario:
+    """A scenario in which only these things go wrong."""
     return Scenario(
         name=name,
         actors=actors,
-        left_behind=left_behind,
         faults=tuple(fault for fault in FAULTS if fault.name in wrong),
         interludes=tuple(interlude for interlude in INTERLUDES if interlude.name in wrong),
     )
 
+
+_RETRIES = ((retry_warmup("k"),), (retry_warmup("k"),), (retry_warmup("k"),))
 
 #: For the full size.
 LARGER = (
@@ -57,15 +73,12 @@ LARGER = (
         name="a retry, and a correction there and back",
         actors=((retry_warmup(),), (correct(("active", "active")), correct(PENDING))),
     ),
-    chosen("two runs of reconcile", (reconcile(),), (reconcile(),), wrong=_DIES, left_behind=True),
-    chosen(
-        "three retries with one key",
-        (retry_warmup("k"),),
-        (retry_warmup("k"),),
-        (retry_warmup("k"),),
-        wrong=_FAR_REACHING,
-    ),
-    chosen("two retries and a ban", (retry_warmup(),), (retry_warmup(),), (ban(),), wrong=_DIES),
+    Scenario(name="reconcile, and a ban", actors=((reconcile(),), (ban(),)), left_behind=True),
+    chosen("three retries, and deaths", *_RETRIES, wrong=DEATHS),
+    chosen("three retries, and lost commits", *_RETRIES, wrong=COMMITS),
+    chosen("three retries, and timeouts", *_RETRIES, wrong=TIMEOUTS),
+    chosen("three retries, and what others do", *_RETRIES, wrong=OTHERS),
+    chosen("two retries and a ban, and deaths", (retry_warmup(),), (retry_warmup(),), (ban(),), wrong=DEATHS),
 )
 
 _DEEDS = (
@@ -78,6 +91,7 @@ _DEEDS = (
     correct(WARMING),
     correct(PENDING, expected_version=2),
     fail_warmup(),
+    graduate(),
     get(),
     reconcile(),
 )
@@ -92,6 +106,7 @@ def drawn_scenarios(draw: st.DrawFn) -> Scenario:
         actors=tuple(draw(st.lists(plans, min_size=3, max_size=4))),
         pair=draw(st.sampled_from((PENDING, PENDING, WARMING))),
         provider_warms=draw(st.booleans()),
-        left_behind=False,
+        left_behind=draw(st.booleans()),
+        straggler=draw(st.booleans()),
         at_most=draw(st.integers(0, 3)),
     )

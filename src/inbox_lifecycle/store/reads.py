@@ -61,10 +61,11 @@ left join {{s}}inbox_events k on k.inbox_id = cast(:inbox_id as {{id}})
 """  # noqa: S608 - constants and our own schema only
 
 EXPIRED_ATTEMPTS = f"""
-select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}
+select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}, {LANDED_COLUMNS.format(e="k")}
 from {{s}}inbox_attempts a
 join {{s}}inboxes i on i.id = a.inbox_id
 left join {{s}}email_domains d on d.id = i.email_domain_id
+left join {{s}}inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.outcome is null and a.lease_until < {{now}}
   and (a.inbox_id, a.id) > (cast(:after_inbox as {{id}}), cast(:after_attempt as {{id}}))
 order by a.inbox_id, a.id
@@ -72,10 +73,11 @@ limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
 
 MARKED_ATTEMPTS = f"""
-select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}
+select {ATTEMPT_COLUMNS}, {INBOX_COLUMNS}, {LANDED_COLUMNS.format(e="k")}
 from {{s}}inbox_attempts a
 join {{s}}inboxes i on i.id = a.inbox_id
 left join {{s}}email_domains d on d.id = i.email_domain_id
+left join {{s}}inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.to_disable
   and (a.inbox_id, a.id) > (cast(:after_inbox as {{id}}), cast(:after_attempt as {{id}}))
 order by a.inbox_id, a.id

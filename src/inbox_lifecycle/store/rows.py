@@ -94,7 +94,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An open attempt past its lease, with the inbox as it is now."""
+    """An unsettled attempt, with the inbox as it is now, and what the attempt's idempotency key stands for by now."""
 
     attempt: Attempt
     seen: Seen
@@ -158,9 +158,8 @@ def read_attempt(row: Row) -> Attempt:
 
 
 def read_open_attempt(row: Row) -> OpenAttempt:
-    """An attempt's columns, then an inbox's."""
-    inbox = row[ATTEMPT_WIDTH:]
-    return OpenAttempt(read_attempt(row), Seen(read_inbox(inbox), bytes(inbox[14]), None))
+    """An attempt's columns, then those of `read_seen`."""
+    return OpenAttempt(read_attempt(row), read_seen(row[ATTEMPT_WIDTH:]))
 
 
 def read_event(row: Row) -> RecordedEvent:

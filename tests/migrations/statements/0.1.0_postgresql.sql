@@ -124,10 +124,11 @@ swap as (
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash from swap i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
 
 -- expired_attempts
-select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from "inbox_lifecycle".inbox_attempts a
 join "inbox_lifecycle".inboxes i on i.id = a.inbox_id
 left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+left join "inbox_lifecycle".inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.outcome is null and a.lease_until < statement_timestamp()
   and (a.inbox_id, a.id) > (cast($1 as uuid), cast($2 as uuid))
 order by a.inbox_id, a.id
@@ -234,10 +235,11 @@ left join "inbox_lifecycle".inbox_events m on m.inbox_id = i.id and m.version = 
 where i.id = cast($4 as uuid);
 
 -- marked_attempts
-select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from "inbox_lifecycle".inbox_attempts a
 join "inbox_lifecycle".inboxes i on i.id = a.inbox_id
 left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+left join "inbox_lifecycle".inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.to_disable
   and (a.inbox_id, a.id) > (cast($1 as uuid), cast($2 as uuid))
 order by a.inbox_id, a.id

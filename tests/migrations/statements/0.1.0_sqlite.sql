@@ -40,10 +40,11 @@ left join inbox_events k on k.inbox_id = cast(:inbox_id as text)
     and k.idempotency_key = cast(:idempotency_key as text);
 
 -- expired_attempts
-select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from inbox_attempts a
 join inboxes i on i.id = a.inbox_id
 left join email_domains d on d.id = i.email_domain_id
+left join inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.outcome is null and a.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
   and (a.inbox_id, a.id) > (cast(:after_inbox as text), cast(:after_attempt as text))
 order by a.inbox_id, a.id
@@ -209,10 +210,11 @@ values (:domain_id, :owner_id, :domain, 'pending', :recorded_at)
 on conflict (owner_id, domain) do nothing;
 
 -- marked_attempts
-select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from inbox_attempts a
 join inboxes i on i.id = a.inbox_id
 left join email_domains d on d.id = i.email_domain_id
+left join inbox_events k on k.inbox_id = a.inbox_id and k.idempotency_key = a.idempotency_key
 where a.to_disable
   and (a.inbox_id, a.id) > (cast(:after_inbox as text), cast(:after_attempt as text))
 order by a.inbox_id, a.id

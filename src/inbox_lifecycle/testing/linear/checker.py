@@ -22,7 +22,7 @@ import msgspec
 
 from inbox_lifecycle.testing.linear.operations import Answer, Initial, Operation, Outcome, definite
 from inbox_lifecycle.testing.linear.search import standings
-from inbox_lifecycle.testing.linear.sequential import Standing, Words
+from inbox_lifecycle.testing.linear.sequential import Standing, Words, moves
 
 #: Ways to explain the answers before a violation that are looked at, to tell where the inbox may have stood.
 _WAYS = 1000
@@ -77,7 +77,7 @@ def check(operations: Iterable[Operation], initial: Mapping[str, Initial]) -> li
         initial: how each inbox stood before the first call; one that is not named was not there.
 
     Raises:
-        ValueError: an operation was answered before it was called, or concerns no inbox and is not `reconcile`.
+        ValueError: an operation was answered before it was called, or its call is none of the library's.
     """
     found = []
     for inbox_id, history in _by_inbox(operations, initial).items():
@@ -106,6 +106,10 @@ def _check_sense(operation: Operation) -> None:
         raise ValueError(f"{call.kind} was answered at {operation.answered}, before it was called")
     if (call.inbox_id is None) != (call.kind == "reconcile"):
         raise ValueError(f"{call.kind} concerns one inbox, and reconcile all of them")
+    if not moves(call) and call.kind not in ("get", "reconcile"):
+        raise ValueError(f"there is no call of the name {call.kind}")
+    if call.kind == "correct" and call.to is None:
+        raise ValueError("a correction names the pair it leads to")
 
 
 def _violation(inbox_id: str, history: Sequence[Operation], initial: Initial | None) -> Violation | None:

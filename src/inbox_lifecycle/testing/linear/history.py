@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ class History:
         # The places of the last demands of their kind: by the last version that may meet them, and by key.
         self._last_until = {waiting.until: place for place, waiting in enumerate(self.waiting)}
         self._last_key = {waiting.call.key: place for place, waiting in enumerate(self.waiting)}
+        self._highest = max([*(waiting.until or 0 for waiting in self.waiting), *self._claims], default=0)
+        self._claimed = sorted(self._claims)
+        self._unheard_calls = sum(len(kind.called) for kind in self.unheard)
+        self._runs = [place for place, waiting in enumerate(self.waiting) if waiting.demand is None]
         kinds = Counter(call.key for call, *_ in self.unheard)
         self._bookable = self._reused | {key for key, number in kinds.items() if number > 1}
 
@@ -98,6 +103,14 @@ class History:
     def still_needs(self, version: int, arrived: int) -> bool:
         """Whether a demand that has not arrived can be met at this version at the latest."""
         return self._last_until.get(version, -1) >= arrived
+
+    def wants(self, version: int) -> int:
+        """How many versions above this one must be made by calls that were not heard of."""
+        return self._highest - version - len(self._claimed) + bisect_right(self._claimed, version)
+
+    def offers(self, arrived: int) -> int:
+        """How many unheard calls there are, and runs of `reconcile` that have not arrived."""
+        return self._unheard_calls + len(self._runs) - bisect_left(self._runs, arrived)
 
     def attempts(self, version: int, horizon: float) -> list[Call]:
         """What `reconcile` may do to make a version: act for an attempt without a key, or for one with a key.

@@ -17,15 +17,18 @@ Theory of operation
       enough. A key is forgotten when nothing asks for it any more.
 
     A run of `reconcile` concerns every inbox and says of none what it did: on each it moves nothing, or makes one move
-    on behalf of an attempt. (It looks at the open attempts of an inbox by one snapshot, so only one of them can land.)
-    It is idle, here, only if all else waits for its return.
+    on behalf of an attempt. (It sees an inbox's open attempts by one snapshot, so only one of them can land. That they
+    fall on two pages, between which the inbox was led back and a new attempt's lease ran out, is left out.) Here it is
+    found idle only when all else waits for its return.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from heapq import heappop, heappush
+from itertools import count
 from math import inf
 from operator import le
 from typing import NamedTuple
@@ -70,23 +73,25 @@ class _Search:
     def __init__(self, first: Standing, operations: Sequence[Operation]) -> None:
         self.history = History(first, operations)
         self.first = _Configuration(first, 0, (), (0,) * len(self.history.unheard))
-        #: Configurations searched, each with the ways to it.
-        self.searched: dict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
+        #: Configurations, each with the ways to it.
+        self.seen: dict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
 
     def run(self) -> Iterator[Standing]:
-        """Depth first: what comes next is only worked out when it is its turn."""
-        turns = [iter([self.first])]
-        while turns:
-            here = next(turns[-1], None)
-            if here is None:
-                turns.pop()
-                continue
-            settled = self._settled(here)
-            if settled is None or self._was_searched(settled):
-                continue
-            if settled.arrived == len(self.history.waiting) and settled.explained:
-                yield settled.standing
-            turns.append(self._next(settled))
+        """Best first, so that a way is followed to its end: most arrived, the highest version, the fewest unheard."""
+        ahead: list[tuple[tuple[int, ...], _Configuration]] = []
+        tickets = count()
+        following: Iterable[_Configuration] = (self.first,)
+        while True:
+            for here in filter(None, map(self._settled, following)):
+                if not self._was_seen(here):
+                    version = min(here.standing.version, self.history.beyond)
+                    heappush(ahead, ((-here.arrived, -version, sum(here.used), next(tickets)), here))
+            if not ahead:
+                return
+            _, best = heappop(ahead)
+            if best.arrived == len(self.history.waiting) and best.explained:
+                yield best.standing
+            following = self._next(best)
 
     def _settled(self, here: _Configuration) -> _Configuration | None:
         """Calls arrive, and whatever demands no move is met; None where a demand can never be met any more."""
@@ -102,6 +107,9 @@ class _Search:
                 return None
             unmet.append(one)
             horizon = min(horizon, one.answered)
+        runs = sum(one.demand is None for one in unmet)
+        if self.history.wants(standing.version) > self.history.offers(arrived) + runs - sum(here.used):
+            return None
         asked_for = frozenset(one.call.key for one in unmet)
         settled = _Configuration(standing, arrived, tuple(unmet), here.used, asked_for)
         keys = {key: booked for key, booked in standing.keys.items() if not self._is_spent(settled, key)}
@@ -110,8 +118,8 @@ class _Search:
     def _is_spent(self, here: _Configuration, key: str) -> bool:
         return self.history.is_spent(key, here.arrived, here.asked_for)
 
-    def _was_searched(self, here: _Configuration) -> bool:
-        """Whether a way to this configuration was searched that left at least as much to happen unheard."""
+    def _was_seen(self, here: _Configuration) -> bool:
+        """Whether a way to this configuration is known that left at least as much to happen unheard."""
         used: dict[object, int] = {}
         for number, alike in self._able(here):
             used[alike] = used.get(alike, 0) + here.used[number]
@@ -119,7 +127,7 @@ class _Search:
         standing = here.standing
         if standing.version > self.history.beyond:
             standing = replace(standing, version=self.history.beyond)
-        ways = self.searched[here.arrived, here.open, standing]
+        ways = self.seen[here.arrived, here.open, standing]
         if any(all(map(le, way, mine)) for way in ways):
             return True
         ways.append(mine)
@@ -133,15 +141,11 @@ class _Search:
                 yield number, (kind.effect, None if key is None or self._is_spent(here, key) else key)
 
     def _next(self, here: _Configuration) -> Iterator[_Configuration]:
-        """What may come next, the likeliest first: moves that nobody heard of, where a version is there to be made."""
+        """What may come next."""
         yield from self._answered(here)
-        wanted = here.standing.version < self.history.beyond - 1
-        if not wanted:
-            yield from self._idle(here)
         yield from self._reconciled(here)
         yield from self._late(here)
-        if wanted:
-            yield from self._idle(here)
+        yield from self._idle(here)
 
     def _answered(self, here: _Configuration) -> Iterator[_Configuration]:
         """A move that was answered."""

@@ -300,11 +300,7 @@ def _judged(pair: Words, kind: str, to: Words | None = None) -> _Judged:
 
 
 def _command(kind: str, to: Words | None) -> Command:
-    if kind != "correct":
-        return _COMMANDS[kind]
-    if to is None:
-        raise ValueError("a correction names the pair it leads to")
-    return Correct(_pair(to))
+    return _COMMANDS[kind] if to is None else Correct(_pair(to))
 
 
 def _pair(words: Words) -> Pair:

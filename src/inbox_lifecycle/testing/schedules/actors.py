@@ -8,14 +8,14 @@ from typing import Any
 
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.errors import InboxLifecycleError, StoreUnavailable
-from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Once, Send, Sleep, Step
 from inbox_lifecycle.testing.linear import Answer, Call, Operation, answer_of
 from inbox_lifecycle.testing.schedules.deeds import Deed
 from inbox_lifecycle.testing.schedules.faults import Fault, faults_at, operation_of
 from inbox_lifecycle.testing.schedules.stage import Stage
 
-#: Seconds on the play's clock that an actor waits for a database that is gone: more than every budget.
-OUTAGE = 1000.0
+#: Seconds that a statement takes to find no database.
+_REFUSED = 0.001
 
 
 @dataclass
@@ -78,17 +78,20 @@ class Actor:
         self._inbox = inbox
         self._history = history
         self._deeds: Iterator[Deed] = iter(deeds)
-        self._gone = False
+        #: How many of its next statements find no database.
+        self._gone = 0
+        #: Seconds that it has waited for itself.
+        self._waited = 0.0
         self._deed: Deed
         self._flow: Flow[Any]
-        self._calling: Calling
+        self.calling: Calling
         self._next_deed()
 
     def touch(self) -> None:
         """Its step is about to meet its fate: from now on the call is under way."""
         self.begun = True
-        if self._calling.called is None:
-            self._history.begin(self._calling)
+        if self.calling.called is None:
+            self._history.begin(self.calling)
 
     def go_on(self, answer: object) -> None:
         """Take the step's answer."""
@@ -98,10 +101,9 @@ class Actor:
         """Take the step's failure."""
         self._resume(lambda: self._flow.throw(failure))
 
-    def lose_database(self) -> None:
-        """From here on the database cannot be reached by this actor."""
-        self._gone = True
-        self._stage.pass_time(OUTAGE)
+    def lose_database(self, statements: int) -> None:
+        """So many of its next statements find no database."""
+        self._gone = statements
 
     def die(self) -> None:
         """Make no further step, and hear no answer."""
@@ -114,12 +116,13 @@ class Actor:
         self.step = None
         if deed is not None:
             self._deed = deed
-            self._calling = Calling(deed.call(self._inbox.id), self.name)
+            self.calling = Calling(deed.call(self._inbox.id), self.name)
             self._flow = deed.flow(self._stage.calls, self._inbox)
             self._resume(lambda: self._flow.send(None))
 
     def _resume(self, resume: Callable[[], Step]) -> None:
         try:
+            self._stage.waited = self._waited
             step = resume()
             while not isinstance(step, Once | Send) or (self._gone and isinstance(step, Once)):
                 step = self._pass(step)
@@ -128,21 +131,29 @@ class Actor:
         except InboxLifecycleError as error:
             self._hear(error)
         else:
+            self._stage.waited = 0.0
             self.step = step
             self.told = f"{self.name}: {self._deed}: {describe(step)}"
             self.faults = faults_at(step)
 
     def _hear(self, result: object) -> None:
         self.results.append(result)
-        self._history.end(self._calling, result)
+        self._history.end(self.calling, result)
         self._next_deed()
 
     def _pass(self, step: Step) -> Step:
-        """Go past a step that nobody else can notice."""
-        if isinstance(step, Sleep | Shield):
-            return self._flow.send(self._stage.perform(step))
-        self._stage.pass_time(OUTAGE)
-        return self._flow.throw(StoreUnavailable("the database is gone"))
+        """Go past a step that nobody else can notice: waiting takes only its own time."""
+        if isinstance(step, Once):
+            self._gone -= 1
+            self._wait(_REFUSED)
+            return self._flow.throw(StoreUnavailable("no database"))
+        if isinstance(step, Sleep):
+            self._wait(step.seconds)
+        return self._flow.send(None)
+
+    def _wait(self, seconds: float) -> None:
+        self._waited += seconds
+        self._stage.waited = self._waited
 
 
 def describe(step: Once | Send) -> str:

@@ -28,6 +28,8 @@ class Scripted:
     script: Sequence[int] = ()
     #: Each decision made: which option, of how many.
     made: list[tuple[int, int]] = field(default_factory=list)
+    #: How many options each decision of the script had when it was made before; empty if that is not known.
+    known: Sequence[int] = ()
 
     def choose(self, options: int) -> int:
         """The next one of the script."""
@@ -35,6 +37,11 @@ class Scripted:
         chosen = self.script[at] if at < len(self.script) else 0
         if not chosen < options:
             raise ValueError(f"choice {at} of the script is {chosen}, of {options} options: the code has changed")
+        if at < len(self.known) and self.known[at] != options:
+            # Then not every schedule would be met: something decides here that is not in the script.
+            raise ValueError(
+                f"choice {at} has {options} options, and had {self.known[at]} before: it is not repeatable"
+            )
         self.made.append((chosen, options))
         return chosen
 
@@ -54,17 +61,17 @@ class Noted:
 
 def every(play: Callable[[Scripted], T]) -> Iterator[T]:
     """Play every schedule there is, each once: depth first over all decisions, from the start each time."""
-    script: list[int] | None = []
-    while script is not None:
-        choices = Scripted(script)
+    choices: Scripted | None = Scripted()
+    while choices is not None:
         yield play(choices)
-        script = _next(choices.made)
+        choices = _next(choices.made)
 
 
-def _next(made: Sequence[tuple[int, int]]) -> list[int] | None:
+def _next(made: Sequence[tuple[int, int]]) -> Scripted | None:
     """The script after this one: the last decision that has an option left takes it, those before it stay."""
     for at in range(len(made) - 1, -1, -1):
         chosen, options = made[at]
         if chosen + 1 < options:
-            return [*(earlier for earlier, _ in made[:at]), chosen + 1]
+            script = [*(earlier for earlier, _ in made[:at]), chosen + 1]
+            return Scripted(script, known=[count for _, count in made[: at + 1]])
     return None

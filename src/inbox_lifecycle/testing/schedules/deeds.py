@@ -22,12 +22,15 @@ PairOfWords = tuple[str, str]
 class Deed:
     """One call of an actor, on the inbox that the schedule is played on."""
 
-    #: As a trace tells it.
+    #: As it is written, and as a trace tells it: two deeds of one name do the same.
     name: str
     flow: Callable[[Calls, Inbox], Flow[Any]]
     call: Callable[[str], Call]
 
     def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
         return self.name
 
 
@@ -44,7 +47,7 @@ def retry_warmup(key: str | None = None) -> Deed:
 def ban(key: str | None = None, expected_version: int | None = None) -> Deed:
     """An operator's ban."""
     return Deed(
-        _named("ban", key, expected_version),
+        _written("ban", key=key, expected_version=expected_version),
         lambda calls, inbox: calls.ban(inbox.id, reason=None, idempotency_key=key, expected_version=expected_version),
         lambda inbox_id: Call(kind="ban", inbox_id=inbox_id, key=key, expected_version=expected_version),
     )
@@ -53,7 +56,7 @@ def ban(key: str | None = None, expected_version: int | None = None) -> Deed:
 def correct(to: PairOfWords, key: str | None = None, expected_version: int | None = None) -> Deed:
     """An operator's correction."""
     return Deed(
-        _named(f"correct to {'/'.join(to)}", key, expected_version),
+        _written("correct", to, key=key, expected_version=expected_version),
         lambda calls, inbox: calls.correct(
             inbox.id,
             status=to[0],
@@ -69,16 +72,25 @@ def correct(to: PairOfWords, key: str | None = None, expected_version: int | Non
 def fail_warmup(key: str | None = None) -> Deed:
     """An operator takes a warmup back, if the provider's word allows it."""
     return Deed(
-        _named("fail_warmup", key),
+        _written("fail_warmup", key=key),
         lambda calls, inbox: calls.fail_warmup(inbox.id, reason=None, idempotency_key=key, expected_version=None),
         lambda inbox_id: Call(kind="fail_warmup", inbox_id=inbox_id, key=key),
+    )
+
+
+def graduate(key: str | None = None) -> Deed:
+    """An operator lets a warmed inbox send, if the provider's figures allow it."""
+    return Deed(
+        _written("graduate", key=key),
+        lambda calls, inbox: calls.graduate(inbox.id, reason=None, idempotency_key=key, expected_version=None),
+        lambda inbox_id: Call(kind="graduate", inbox_id=inbox_id, key=key),
     )
 
 
 def get() -> Deed:
     """A look at the inbox."""
     return Deed(
-        "get",
+        "get()",
         lambda calls, inbox: calls.get(inbox.id, owner_id=OWNER),
         lambda inbox_id: Call(kind="get", inbox_id=inbox_id),
     )
@@ -86,12 +98,14 @@ def get() -> Deed:
 
 def reconcile() -> Deed:
     """A whole run of `reconcile`."""
-    return Deed("reconcile", lambda calls, _inbox: _reconcile(calls), lambda _id: Call(kind="reconcile", inbox_id=None))
+    return Deed(
+        "reconcile()", lambda calls, _inbox: _reconcile(calls), lambda _id: Call(kind="reconcile", inbox_id=None)
+    )
 
 
 def _warm(kind: AttemptKind, key: str | None) -> Deed:
     return Deed(
-        _named(f"{kind}_warmup", key),
+        _written(f"{kind}_warmup", key=key),
         lambda calls, inbox: calls.warm(inbox.id, owner_id=OWNER, kind=kind, idempotency_key=key),
         lambda inbox_id: Call(kind=kind.value, inbox_id=inbox_id, key=key),
     )
@@ -107,7 +121,7 @@ def _reconcile(calls: Calls) -> Flow[Reconciled]:
     return done
 
 
-def _named(name: str, key: str | None, expected_version: int | None = None) -> str:
-    details = [f"key {key}"] if key else []
-    details += [f"version {expected_version}"] if expected_version is not None else []
-    return f"{name} ({', '.join(details)})" if details else name
+def _written(name: str, *arguments: object, **options: object) -> str:
+    told = [repr(argument) for argument in arguments]
+    told += [f"{option}={value!r}" for option, value in options.items() if value is not None]
+    return f"{name}({', '.join(told)})"

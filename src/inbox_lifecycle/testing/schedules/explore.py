@@ -25,7 +25,7 @@ class PromiseBroken(AssertionError):
             *answers,
             "broken:",
             *(f"      {promise}" for promise in promises),
-            f"again: replay(stage, scenario, {list(script)})",
+            f"again: replay(stage, {played.scenario!r}, {list(script)})",
         ]
         super().__init__("\n".join(told))
         self.script = list(script)
@@ -96,6 +96,8 @@ def _play(stage: Stage, scenario: Scenario, choices: Choices, script: Callable[[
     played = Play(stage, scenario, choices).run()
     promises = broken(played)
     if promises:
+        # The next one, a simpler one perhaps, must not meet what this one has left.
+        stage.close_attempts()
         raise PromiseBroken(played, script(), promises)
     return played
 

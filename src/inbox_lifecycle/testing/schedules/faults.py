@@ -12,6 +12,7 @@ from enum import Enum
 
 from inbox_lifecycle.errors import StoreContended, StoreUnavailable
 from inbox_lifecycle.flow import Once, Send, Step, Unanswered, Unsent
+from inbox_lifecycle.store.statements import CommitMove, CommitWarmup
 from inbox_lifecycle.testing.api import understand
 from inbox_lifecycle.testing.linear import Outcome
 from inbox_lifecycle.testing.scripts import Failure, Kind, Operation
@@ -36,12 +37,17 @@ class Fault:
     #: What is thrown into the flow; None where its caller dies, or the provider says something else.
     thrown: Callable[[], Exception] | None = None
     dies: bool = False
-    #: Whether the database stays out of the caller's reach from here on.
-    gone: bool = False
-    #: What the provider answers to this one request.
+    #: How many of the caller's next statements find no database either.
+    gone: int = 0
+    #: What the provider does with this one request, and whether only after its effect.
     said: Kind | None = None
-    #: Answers that the caller may be given because of it.
+    after_effect: bool | None = None
+    #: Answers that the call may be given because of it.
     excuses: frozenset[Outcome] = frozenset()
+    #: Answers that everybody may be given from now on.
+    excuses_all: frozenset[Outcome] = frozenset()
+    #: Whether the provider may end up other than the history says.
+    drifts: bool = False
 
 
 def operation_of(step: Send) -> Operation | None:
@@ -54,7 +60,9 @@ def operation_of(step: Send) -> Operation | None:
 def order(fault: Fault, step: Send) -> Failure | None:
     """The fault as the sandbox takes it."""
     operation = operation_of(step)
-    return None if fault.said is None or operation is None else Failure(kind=fault.said, on=operation)
+    if fault.said is None or operation is None:
+        return None
+    return Failure(kind=fault.said, on=operation, after_effect=fault.after_effect)
 
 
 def _any(step: Step) -> bool:
@@ -69,12 +77,20 @@ def _writing(step: Step) -> bool:
     return isinstance(step, Once) and step.statement.writes
 
 
+def _recording(step: Step) -> bool:
+    return isinstance(step, Once) and step.statement.name in (CommitWarmup.name, CommitMove.name)
+
+
 def _request(step: Step) -> bool:
     return isinstance(step, Send)
 
 
 def _switching(step: Step) -> bool:
     return isinstance(step, Send) and operation_of(step) in (Operation.ENABLE, Operation.DISABLE)
+
+
+def _enabling(step: Step) -> bool:
+    return isinstance(step, Send) and operation_of(step) is Operation.ENABLE
 
 
 def _unreached() -> Exception:
@@ -99,6 +115,7 @@ def _unsent() -> Exception:
 
 _UNSURE = frozenset({Outcome.INDETERMINATE})
 _REFUSED = frozenset({Outcome.NOT_ACCEPTED})
+_FOR_GOOD = 1_000_000
 
 FAULTS: tuple[Fault, ...] = (
     Fault("its caller dies before it", _any, Effect.NONE, dies=True),
@@ -108,18 +125,25 @@ FAULTS: tuple[Fault, ...] = (
     Fault("undone as contended", _statement, Effect.NONE, _contended),
     Fault("its acknowledgement is lost", _writing, Effect.NOW, _unacknowledged),
     Fault("its acknowledgement is lost, and it is late", _writing, Effect.LATER, _unacknowledged),
-    Fault("the database is gone from here on", _statement, Effect.NONE, _unreached, gone=True, excuses=_UNSURE),
-    Fault("the database is gone after it", _writing, Effect.NOW, _unacknowledged, gone=True, excuses=_UNSURE),
-    Fault("it is late, and the database is gone", _writing, Effect.LATER, _unacknowledged, gone=True, excuses=_UNSURE),
+    Fault("its acknowledgement is lost, and the next two tries fail", _recording, Effect.NOW, _unacknowledged, gone=2),
+    Fault("the database is gone from here on", _statement, Effect.NONE, _unreached, gone=_FOR_GOOD, excuses=_UNSURE),
+    Fault("the database is gone after it", _writing, Effect.NOW, _unacknowledged, gone=_FOR_GOOD, excuses=_UNSURE),
+    Fault(
+        "it is late, and the database is gone", _writing, Effect.LATER, _unacknowledged, gone=_FOR_GOOD, excuses=_UNSURE
+    ),
     # The provider.
     Fault("it is never sent", _request, Effect.NONE, _unsent, excuses=_REFUSED),
     Fault("it times out without effect", _request, Effect.NONE, _timed_out, excuses=_REFUSED | _UNSURE),
     Fault("it times out after its effect", _switching, Effect.NOW, _timed_out),
-    Fault("it times out, and has its effect late", _switching, Effect.LATER, _timed_out, excuses=_UNSURE),
+    Fault("it times out, and has its effect late", _switching, Effect.LATER, _timed_out, excuses=_UNSURE, drifts=True),
     Fault("answered busy", _switching, Effect.NOW, said=Kind.BUSY, excuses=_REFUSED),
     Fault("answered throttled", _request, Effect.NOW, said=Kind.THROTTLE, excuses=_REFUSED),
     Fault("answered no", _switching, Effect.NOW, said=Kind.REJECT, excuses=_REFUSED),
     Fault("answered with an error", _request, Effect.NOW, said=Kind.ERROR, excuses=_REFUSED | _UNSURE),
+    Fault("answered with an error after its effect", _switching, Effect.NOW, said=Kind.ERROR, after_effect=True),
+    # Its job is taken in any case; the workspace takes no other one meanwhile.
+    Fault("its job runs on for a minute", _enabling, Effect.NOW, said=Kind.JOB_PENDING, excuses_all=_REFUSED),
+    Fault("its job fails", _enabling, Effect.NOW, said=Kind.JOB_FAILS, drifts=True),
 )
 
 

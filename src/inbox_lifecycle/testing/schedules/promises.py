@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inbox_lifecycle.testing.linear import Initial, Outcome, check
-from inbox_lifecycle.testing.schedules.faults import Effect, Fault
-from inbox_lifecycle.testing.schedules.scenario import PENDING, WARMING, Interlude, Played
+from inbox_lifecycle.testing.schedules.faults import Fault
+from inbox_lifecycle.testing.schedules.scenario import PENDING, WARMING, Interlude, Played, Scenario
 
 _WARMING_CALLS = frozenset({"start", "retry", "get", "reconcile"})
+BANNED = ("banned", "banned")
+#: The version of an inbox that was banned before anything else happened to it.
+_BANNED_AT_ONCE = 2
 
 
 def broken(played: Played) -> list[str]:
     """The promises that this schedule broke, each told in words."""
-    ours = [*_answers(played), *_excuses(played), *_settling(played), *_nothing_lost(played)]
+    ours = [*_answers(played), *_excuses(played), *played.attempts, *_provider(played)]
     return ours + [told for promise in played.scenario.promises for told in promise(played)]
 
 
@@ -29,27 +32,38 @@ def _excuses(played: Played) -> Iterator[str]:
         yield f"nothing excuses the answer of {operation.process}: {operation.answer}"
 
 
-def _settling(played: Played) -> Iterator[str]:
-    """Once the leases have run out, one run of `reconcile` settles everything, and closed attempts stay closed."""
-    for left in played.unsettled:
-        yield f"a second reconcile still found something: {left}"
-    for told in played.rewritten:
-        yield f"an attempt was {told}"
-
-
-def _nothing_lost(played: Played) -> Iterator[str]:
-    """If all that was asked for is warmup, an inbox that the provider warms stands as warming."""
-    if any(call.call.kind not in _WARMING_CALLS for call in played.operations) or any(map(_may_drift, played.wrong)):
+def _provider(played: Played) -> Iterator[str]:
+    """Once all is settled, the provider and the inbox agree, where nothing explains that they do not."""
+    if (
+        played.scenario.pair != PENDING
+        or played.scenario.provider_warms
+        or any(_drifts(wrong, played) for wrong in played.wrong)
+    ):
         return
-    if played.scenario.pair == PENDING and played.provider_warms and _last_seen(played) != WARMING:
-        yield f"the provider warms the inbox, which stands as {_last_seen(played)}"
+    kinds = {operation.call.kind for operation in played.operations}
+    version, pair = _last_seen(played)
+    if played.provider_warms and pair != WARMING and kinds <= _WARMING_CALLS:
+        yield f"the provider warms the inbox, which stands as {pair}"
+    if pair == WARMING and not played.provider_warms and "correct" not in kinds:
+        yield "the inbox stands as warming, and the provider does not warm it"
+    if pair == BANNED and version == _BANNED_AT_ONCE and played.provider_warms:
+        yield "the inbox was banned while it was asked for, and the provider goes on warming it"
 
 
-def _may_drift(wrong: Fault | Interlude) -> bool:
-    # A request that the provider acts on after everybody gave up, and a live call that was taken for dead.
-    return wrong.leases_run_out if isinstance(wrong, Interlude) else wrong.effect is Effect.LATER
+def _drifts(wrong: Fault | Interlude, played: Played) -> bool:
+    """Whether the provider may end up other than the history says: it acted late, or a live call was taken for dead."""
+    if isinstance(wrong, Fault):
+        return wrong.drifts
+    return wrong.provider_stops or (wrong.leases_run_out and _reconciles(wrong, played.scenario))
 
 
-def _last_seen(played: Played) -> tuple[str, str] | None:
+def _reconciles(interlude: Interlude, scenario: Scenario) -> bool:
+    deeds = [*interlude.deeds, *(deed for plan in scenario.actors for deed in plan)]
+    return "reconcile()" in map(str, deeds)
+
+
+def _last_seen(played: Played) -> tuple[int, tuple[str, str]]:
     looks = [operation.answer for operation in played.operations if operation.answer]
-    return [look.pair for look in looks if look.outcome is Outcome.SEEN][-1]
+    version, pair = [(look.version, look.pair) for look in looks if look.outcome is Outcome.SEEN][-1]
+    assert version is not None and pair is not None  # noqa: PT018, S101 - whoever saw it saw both
+    return version, pair

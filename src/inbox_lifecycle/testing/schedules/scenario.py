@@ -51,6 +51,8 @@ class Scenario:
     provider_warms: bool = False
     #: Whether an earlier call died when the provider had accepted, and its lease is over.
     left_behind: bool = False
+    #: Whether that call's commit is still on its way, to take effect at any moment or never.
+    straggler: bool = False
     #: What may go wrong at a step, and what others may do in between.
     faults: tuple[Fault, ...] = FAULTS
     interludes: tuple[Interlude, ...] = INTERLUDES
@@ -61,6 +63,19 @@ class Scenario:
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        said = [f"{name}={value!r}" for name, value in _plain(self) if value != _PLAIN.get(name)]
+        said += ["faults=..."] * (self.faults != FAULTS) + ["interludes=..."] * (self.interludes != INTERLUDES)
+        return f"Scenario({', '.join(said)})"
+
+
+def _plain(scenario: Scenario) -> list[tuple[str, object]]:
+    names = ("name", "actors", "pair", "provider_warms", "left_behind", "straggler", "at_most")
+    return [(name, getattr(scenario, name)) for name in names]
+
+
+_PLAIN = dict(_plain(Scenario(name="", actors=())))
 
 
 @dataclass
@@ -75,11 +90,10 @@ class Played:
     results: Mapping[str, Sequence[object]]
     #: What went wrong.
     wrong: list[Fault | Interlude]
-    #: Answers that are unsure or negative though nothing happened that would excuse them.
+    #: Answers that are unsure or negative though nothing happened that would excuse them; with more than one thing
+    #: going wrong nobody is held to that.
     unexcused: list[Operation]
-    #: What the second of each two runs of `reconcile` at the end found still to do.
-    unsettled: list[object]
-    #: Attempts that were closed, and stood otherwise later on.
-    rewritten: list[str]
+    #: What was wrong about attempts: left open, closed twice, or moved at another version than they saw.
+    attempts: list[str]
     #: Whether the provider warms the inbox at the end.
     provider_warms: bool

@@ -11,26 +11,27 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from inbox_lifecycle.audit.history import attempts_page
-from inbox_lifecycle.domain import AttemptId, Inbox
+from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.errors import InboxLifecycleError
 from inbox_lifecycle.flow import Once, Send, Unanswered, Unsent
-from inbox_lifecycle.reconcile import Reconciled
-from inbox_lifecycle.store.looks import FIRST_ID
 from inbox_lifecycle.store.statements import CommitWarmup
-from inbox_lifecycle.testing.linear import Operation, Outcome
 from inbox_lifecycle.testing.schedules.actors import Actor, History, describe
 from inbox_lifecycle.testing.schedules.choices import Choices
 from inbox_lifecycle.testing.schedules.deeds import OWNER, Deed, get, reconcile, retry_warmup
 from inbox_lifecycle.testing.schedules.faults import Effect, Fault, order
 from inbox_lifecycle.testing.schedules.scenario import Interlude, Played, Scenario
 from inbox_lifecycle.testing.schedules.stage import Stage
+from inbox_lifecycle.testing.schedules.watching import Attempts, Excuses
 from inbox_lifecycle.testing.workspace import WarmupCode
 
 _NUMBERS = count()
 
-# Answers that nobody should be given unless something went wrong for him.
-_NEEDING_EXCUSE = frozenset({Outcome.INDETERMINATE, Outcome.NOT_ACCEPTED, Outcome.CONFLICT})
+#: Seconds until every job of the provider has come to its end.
+_JOBS_END = 120.0
+#: What a warmed inbox has: more than the policy asks for.
+_EARNED, _MAILS = 99, 1000
+#: So many things going wrong at once may be more than any caller could be spared.
+_MANY = 2
 
 
 @dataclass
@@ -58,12 +59,10 @@ class Play:
         self._history = History()
         self._trace: list[str] = []
         self._wrong: list[Fault | Interlude] = []
-        self._excused: dict[str, frozenset[Outcome]] = {}
         self._late: list[_Late] = []
-        self._unsettled: list[object] = []
-        self._outcomes: dict[AttemptId, str | None] = {}
-        self._rewritten: list[str] = []
         self.inbox = self._make_inbox()
+        self._excuses = Excuses()
+        self._attempts = Attempts(stage, self.inbox)
         if scenario.left_behind:
             self._leave_behind()
         self._actors = [
@@ -75,18 +74,16 @@ class Play:
         """Play to the end: until nobody has a step left, then settle what is open."""
         while options := list(self._options()):
             self._take(options)
-        self._let_late_steps_end()
-        operations = self._history.operations
+        self._end()
         return Played(
             scenario=self._scenario,
             inbox=self.inbox,
             trace=self._trace,
-            operations=operations,
+            operations=self._history.operations,
             results={actor.name: actor.results for actor in self._actors},
             wrong=self._wrong,
-            unexcused=[each for each in operations if self._is_unexcused(each)],
-            unsettled=self._unsettled,
-            rewritten=self._rewritten,
+            unexcused=self._excuses.unexcused(self._history.callings) if len(self._wrong) < _MANY else [],
+            attempts=self._attempts.broken,
             provider_warms=self._stage.sandbox.warming(self._address),
         )
 
@@ -111,13 +108,17 @@ class Play:
             )
         )
         if self._scenario.provider_warms:
-            self._stage.sandbox.set_account(address, warmup_status=WarmupCode.ACTIVE)
+            self._stage.sandbox.set_account(
+                address, warmup_status=WarmupCode.ACTIVE, reputation=_EARNED, total_sent=_MAILS
+            )
         return inbox
 
     def _leave_behind(self) -> None:
         earlier = Actor("0", (retry_warmup(),), self._stage, self.inbox, self._history)
         while earlier.step is not None and describe(earlier.step) != CommitWarmup.name:
             self._step(earlier)
+        if self._scenario.straggler and earlier.step is not None:
+            self._late.append(_Late(earlier.name, earlier.step))
         earlier.die()
         self._stage.expire_leases()
 
@@ -171,7 +172,8 @@ class Play:
         step = actor.step
         assert step is not None  # noqa: S101 - as above
         self._wrong.append(fault)
-        self._excuse(actor, fault.excuses)
+        self._excuses.give(actor.calling, fault.excuses)
+        self._excuses.give_all(self._history.now, fault.excuses_all)
         failure = order(fault, step) if isinstance(step, Send) else None
         if failure is not None:
             self._stage.sandbox.script(failure)
@@ -184,7 +186,7 @@ class Play:
         if fault.effect is Effect.LATER:
             self._late.append(_Late(actor.name, step))
         if fault.gone:
-            actor.lose_database()
+            actor.lose_database(fault.gone)
         if fault.thrown is None:
             return actor.die()
         return actor.fail(fault.thrown())
@@ -198,18 +200,21 @@ class Play:
 
     def _land(self, late: _Late) -> None:
         self._late.remove(late)
+        self._attempts.look()
         self._alone(late.step)
+        self._attempts.look()
 
     def _interlude(self, interlude: Interlude) -> None:
         self._wrong.append(interlude)
         for actor in self._actors:
-            self._excuse(actor, interlude.excuses)
+            self._excuses.give(actor.calling, interlude.excuses)
         if interlude.provider_stops:
             self._stage.sandbox.set_account(self._address, warmup_status=WarmupCode.PAUSED)
         if interlude.leases_run_out:
             self._stage.expire_leases()
         for deed in interlude.deeds:
             self._do(deed)
+        self._attempts.look()
 
     def _do(self, deed: Deed) -> object:
         """A call in one piece; what it returned or raised."""
@@ -221,44 +226,30 @@ class Play:
 
     # How it ends.
 
-    def _let_late_steps_end(self) -> None:
-        ends = ["never", "before all is settled", "after all is settled"] if self._late else []
-        end = ends[self._choices.choose(len(ends))] if ends else ""
-        if ends:
-            self._trace.append(f"      the step given up takes effect: {end}")
-        if end.startswith("before"):
-            self._land(self._late[0])
+    def _end(self) -> None:
+        """Late steps take effect before all is settled, or after, or never."""
+        self._stage.pass_time(_JOBS_END)
+        for late in list(self._late):
+            if self._choose("takes effect before all is settled", late):
+                self._land(late)
         self._settle()
-        if end.startswith("after"):
-            self._land(self._late[0])
-            self._settle()
+        for late in list(self._late):
+            if self._choose("takes effect after all was settled", late):
+                self._land(late)
+                self._settle()
+
+    def _choose(self, told: str, late: _Late) -> bool:
+        chosen = bool(self._choices.choose(2))
+        if chosen:
+            self._trace.append(f"      a step given up by {late.actor} {told}: {describe(late.step)}")
+        return chosen
 
     def _settle(self) -> None:
         """Let every lease run out, and `reconcile` until it has nothing to do."""
         self._do(get())
+        self._attempts.look()
         self._stage.expire_leases()
         self._do(reconcile())
         left = self._do(reconcile())
-        if left != Reconciled():
-            self._unsettled.append(left)
+        self._attempts.settled(left)
         self._do(get())
-        self._look_at_attempts()
-
-    def _look_at_attempts(self) -> None:
-        page = self._stage.run(attempts_page(inbox_id=self.inbox.id, owner_id=None, after=FIRST_ID))
-        outcomes = {attempt.id: attempt.outcome for attempt in page}
-        for attempt_id, closed in self._outcomes.items():
-            if outcomes.get(attempt_id) != closed:
-                self._rewritten.append(f"closed as {closed}, and {outcomes.get(attempt_id)} later")
-        self._outcomes.update(outcomes)
-
-    def _excuse(self, actor: Actor, excuses: frozenset[Outcome]) -> None:
-        # Each fault is survived by itself; two may together be more than any caller could be spared.
-        known = self._excused.get(actor.name)
-        self._excused[actor.name] = excuses if known is None else _NEEDING_EXCUSE
-
-    def _is_unexcused(self, operation: Operation) -> bool:
-        outcome = operation.answer.outcome if operation.answer else None
-        if outcome is Outcome.CONFLICT and operation.call.expected_version is not None:
-            return False
-        return outcome in _NEEDING_EXCUSE and outcome not in self._excused.get(operation.process, ())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from sqlalchemy import URL, Engine
 
@@ -24,18 +24,22 @@ _KEY: Final = "schedule"
 #: Seconds that a step takes on the play's clock.
 _STEP: Final = 0.001
 
+_CLOSED: Final = (
+    "outcome = coalesce(outcome, 'abandoned'), closed_at = coalesce(closed_at, opened_at), to_disable = {false}"
+)
 
-class _ExpireLeases:
-    """Move every open lease into the past; attempts are facts about callers, and no guard stands in the way."""
 
-    name = "expire_leases"
-    writes = True
+@dataclass(frozen=True, slots=True)
+class _Attempts:
+    """Change all unsettled attempts by hand; they are facts about callers, and no guard stands in the way."""
+
+    change: str
+    name: ClassVar[str] = "change_attempts"
+    writes: ClassVar[bool] = True
 
     def run(self, session: Session) -> int:
-        """The number of open attempts."""
-        return session.run(
-            "update {s}inbox_attempts set lease_until = '2000-01-01T00:00:00.000000Z' where outcome is null"
-        )
+        """The number of unsettled attempts."""
+        return session.run(f"update {{s}}inbox_attempts set {self.change} where outcome is null or to_disable")  # noqa: S608 - ours
 
 
 class Stage:
@@ -53,6 +57,8 @@ class Stage:
         self._database = open_database(database, schema)
         self._engine: Engine | None = None
         self._now = 0.0
+        #: Seconds that the caller whose turn it is has waited for himself alone, beside the world's clock.
+        self.waited = 0.0
         self.sandbox = self._fresh_sandbox()
         calls = make_calls(
             Instantly(api_key=_KEY, base_url=BASE_URL),
@@ -63,7 +69,9 @@ class Stage:
             recording_budget=None,
         )
         #: Flows of every use-case, for an operator and with an owner for an owner.
-        self.calls: Calls = replace(calls, terms=replace(calls.terms, monotonic=lambda: self._now)).acting_as("olga")
+        self.calls: Calls = replace(
+            calls, terms=replace(calls.terms, monotonic=lambda: self._now + self.waited)
+        ).acting_as("olga")
 
     @classmethod
     def in_memory(cls) -> Self:
@@ -89,7 +97,7 @@ class Stage:
 
     def clear(self) -> None:
         """A provider that knows nothing, and a clock at zero."""
-        self._now = 0.0
+        self._now = self.waited = 0.0
         self.sandbox = self._fresh_sandbox()
 
     def perform(self, step: Step) -> Any:
@@ -123,12 +131,16 @@ class Stage:
                 failure = error
 
     def pass_time(self, seconds: float) -> None:
-        """Let the play's clock, by which budgets and provider's jobs are measured, go on."""
+        """Let the world's clock, by which the provider's jobs are measured, go on."""
         self._now += seconds
 
     def expire_leases(self) -> None:
         """Let every open attempt's lease run out, which the database's clock would do in time."""
-        self._database.perform(Once(_ExpireLeases()))
+        self._database.perform(Once(_Attempts("lease_until = '2000-01-01T00:00:00.000000Z'")))
+
+    def close_attempts(self) -> None:
+        """Close what a schedule that failed has left unsettled, so that no later one meets it."""
+        self._database.perform(Once(_Attempts(_CLOSED)))
 
     def verify(self) -> Verification:
         """The library's own verification of everything played so far."""
