@@ -39,7 +39,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check proof diagrams test-pooler test-older lock format clean
+.PHONY: help demo test check proof mutants diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,10 @@ check: $(READY) ## lint, format, types, floors, and diagrams compared with the r
 PROOF_WORKERS ?= 2
 proof: $(READY) ## run the long proofs (schedules, races, crashes) and print what they counted; half an hour on two cores
 	@$(BIN)/python -m pytest --quiet --full -m 'not pooler' --numprocesses $(PROOF_WORKERS) --dist worksteal tests/proof
+
+# Changes the sources in a copy under build/; MUTANTS takes the options that `python -m tests.mutation --help` tells.
+mutants: $(READY) ## change the code in small ways, see whether tests notice, and write docs/mutants.md (an hour on two cores)
+	@$(BIN)/python -m tests.mutation $(MUTANTS)
 
 diagrams: $(READY) ## draw diagrams/ again from the rules
 	@$(BIN)/python -m inbox_lifecycle.diagram diagrams

@@ -160,7 +160,7 @@ def _race(inboxes: Inboxes, inbox: Inbox, key: str | None = None) -> Iterator[st
         return Operation(call=call, called=called, answered=time.monotonic_ns(), answer=answer_of(call, result))
 
     history = [each for each in together([retry] * CROWD) if isinstance(each, Operation)]
-    yield from unlinear(history, {inbox.id: Initial(version=1, pair=("pending", "not_started"))})
+    yield from unlinear(history, {inbox.id: Initial(version=1, pair=("pending", "not_started"), attempts=False)})
 
 
 def _on_record(place: Place, inbox: Inbox) -> Iterator[str]:

@@ -99,7 +99,9 @@ class Race:
     def initial(self) -> dict[str, Initial]:
         """How the inboxes stood before."""
         pairs = {inbox.id: (inbox.status.value, inbox.warmup_status.value) for inbox in self._inboxes}
-        return {inbox.id: Initial(pair=pairs[inbox.id], version=inbox.version) for inbox in self._inboxes}
+        return {
+            inbox.id: Initial(pair=pairs[inbox.id], version=inbox.version, attempts=False) for inbox in self._inboxes
+        }
 
     def _settle(self, inboxes: Inboxes) -> None:
         notes = self.recorder("the last one")

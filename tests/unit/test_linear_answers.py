@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from msgspec.json import decode, encode
 from msgspec.structs import replace
 
-from inbox_lifecycle import Inboxes, Instantly, StoreError, StoreUnavailable, WarmupNotRecorded
+from inbox_lifecycle import Inboxes, Instantly, SchemaMismatch, StoreUnavailable, WarmupNotRecorded
+from inbox_lifecycle.errors import StoreContended
+from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.testing import Sandbox
 from inbox_lifecycle.testing.linear import Answer, Call, Initial, Operation, Outcome, answer_of, check
 from tests.support.contract import ANA, OWNER, STRANGER, UNKNOWN_ID, in_flight
@@ -174,18 +177,22 @@ def test_a_provider_of_which_nobody_knows_is_indeterminate_until_reconcile_settl
 
 
 def test_a_database_that_cannot_be_asked_is_indeterminate(recorder: Recorder) -> None:
-    """As is every error that is none of the library's answers."""
+    """It may have taken effect, or may yet."""
     call = Call(kind="retry", inbox_id=recorder.inbox.id)
-    with Inboxes("sqlite:////no/such/folder/inboxes.db") as nowhere, pytest.raises(StoreError) as lost:
-        nowhere.retry_warmup(recorder.inbox.id, owner_id=OWNER)
     errors = (
-        lost.value,
+        StoreContended("40001"),
         WarmupNotRecorded(recorder.inbox.id),
         StoreUnavailable("gone"),
-        OSError(),
-        KeyboardInterrupt(),
+        CancelledError(),
     )
     assert {answer_of(call, error).outcome for error in errors} == {Outcome.INDETERMINATE}
+
+
+@pytest.mark.parametrize("error", [ConstraintViolated("inbox_events_chain"), SchemaMismatch(None, "1.0001"), OSError()])
+def test_an_error_that_no_caller_should_meet_is_no_answer(error: Exception) -> None:
+    """A guard that had to refuse is no outage: whoever records it must be told."""
+    with pytest.raises(TypeError, match=type(error).__name__):
+        answer_of(Call(kind="retry", inbox_id="0"), error)
 
 
 def test_a_result_that_no_facade_gives_is_an_error(recorder: Recorder) -> None:

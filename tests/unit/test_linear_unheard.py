@@ -138,6 +138,15 @@ def test_a_run_of_reconcile_may_move_an_inbox_and_may_not() -> None:
     assert not stands(run, did("get", 6, 7, seen(2, BANNED)))
 
 
+def test_a_run_of_reconcile_moves_nothing_where_nobody_left_an_attempt() -> None:
+    """If none of before is open, one of the history must have been opened first."""
+    run, warming = did("reconcile", 2, 5, SETTLED), did("get", 6, 7, seen(2, WARMING))
+    fresh = Initial(PENDING, 1, attempts=False)
+    assert not stands(run, warming, initial=fresh)
+    assert not stands(run, warming, did("retry", 8), initial=fresh)
+    assert stands(did("retry", 1), run, warming, initial=fresh)
+
+
 def test_a_run_of_reconcile_acts_for_no_attempt_that_came_after_the_act() -> None:
     """What warmed the inbox was seen before the key was first called with."""
     run, warming = did("reconcile", 0, 10, SETTLED), did("get", 1, 2, seen(2, WARMING))

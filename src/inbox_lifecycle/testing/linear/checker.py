@@ -22,7 +22,7 @@ import msgspec
 
 from inbox_lifecycle.testing.linear.operations import Answer, Initial, Operation, Outcome, definite
 from inbox_lifecycle.testing.linear.search import standings
-from inbox_lifecycle.testing.linear.sequential import Standing, Words, moves
+from inbox_lifecycle.testing.linear.sequential import Words, moves
 
 #: Ways to explain the answers before a violation that are looked at, to tell where the inbox may have stood.
 _WAYS = 1000
@@ -138,13 +138,13 @@ def _explained(history: Sequence[Operation], initial: Initial | None) -> bool:
             for operation in history
             for _, answer in definite(operation)
         )
-    return next(standings(Standing.at_first(initial), history), None) is not None
+    return next(standings(initial, history), None) is not None
 
 
 def _places(history: Sequence[Operation], initial: Initial | None) -> tuple[tuple[int, Words], ...]:
     if initial is None:
         return ()
-    ways = islice(standings(Standing.at_first(initial), history), _WAYS)
+    ways = islice(standings(initial, history), _WAYS)
     return tuple(sorted({(standing.version, standing.pair) for standing in ways}))
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -57,7 +58,7 @@ class Unheard(NamedTuple):
 class History:
     """Everything the search asks of a history, looked up once."""
 
-    def __init__(self, first: Standing, operations: Sequence[Operation]) -> None:
+    def __init__(self, first: Standing, operations: Sequence[Operation], *, attempts: bool) -> None:
         told = _with_telling_keys(operations, first)
         #: Every definite answer's demands, in order of their calls.
         self.waiting = _waiting(told)
@@ -69,6 +70,9 @@ class History:
         self._pairs = _pairs(told)
         self._homes = {call.key: version for version, call in self._claims.items() if call.key is not None}
         self._attempts = _keys_of_attempts(told)
+        called = [operation.called for operation in operations if warms(operation.call)]
+        # Since when there may be an attempt that `reconcile` can act for.
+        self._first_attempt = -inf if attempts else min(called, default=inf)
         self._reused = {call.key for call, answer in _answers(told) if answer.outcome is Outcome.KEY_REUSED}
         # The places of the last demands of their kind: by the last version that may meet them, and by key.
         self._last_until = {waiting.until: place for place, waiting in enumerate(self.waiting)}
@@ -113,7 +117,7 @@ class History:
         return self._unheard_calls + len(self._runs) - bisect_left(self._runs, arrived)
 
     def attempts(self, version: int, horizon: float) -> list[Call]:
-        """What `reconcile` may do to make a version: act for an attempt without a key, or for one with a key.
+        """What `reconcile` may do to make a version, once an attempt was opened: act for it, with a key or without.
 
         A key that no answer speaks of as booked is left out: booking it could only forbid what is possible without.
         """
@@ -122,7 +126,7 @@ class History:
             for key, called in self._attempts.items()
             if called <= horizon and self._homes.get(key, version if key in self._reused else None) == version
         ]
-        return [on_behalf(None), *map(on_behalf, keys)]
+        return [on_behalf(None), *map(on_behalf, keys)] if self._first_attempt <= horizon else []
 
     def may_book(self, key: str, arrived: int, asked_for: Collection[str | None]) -> bool:
         """Whether a key may be booked without ruling out an answer that was given because it was free.

@@ -5,6 +5,7 @@ All of it can be sent between processes as JSON by msgspec. Nothing here holds a
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,7 +18,10 @@ from inbox_lifecycle.errors import (
     InboxNotFound,
     ProviderError,
     ProviderOutcomeUnknown,
+    StoreContended,
+    StoreUnavailable,
     TransitionRefused,
+    WarmupNotRecorded,
 )
 from inbox_lifecycle.reconcile import Reconciled
 
@@ -103,6 +107,8 @@ class Initial(msgspec.Struct, frozen=True):
     version: int
     #: The idempotency keys that were booked already.
     keys: dict[str, Booked] = {}
+    #: Whether an attempt of before may be open, on whose behalf `reconcile` may act.
+    attempts: bool = True
 
 
 def definite(operation: Operation) -> tuple[tuple[int, Answer], ...]:
@@ -121,7 +127,7 @@ def answer_of(call: Call, result: object) -> Answer:
         result: what the facade returned, or the exception that it raised.
 
     Raises:
-        TypeError: no facade gives such a result.
+        TypeError: no facade gives such a result, or the error is none that a caller should ever meet.
     """
     if isinstance(result, BaseException):
         return _told(result)
@@ -148,5 +154,8 @@ def _told(error: BaseException) -> Answer:
             return Answer(outcome=Outcome.NOT_FOUND)
         case ProviderError() if not isinstance(error, ProviderOutcomeUnknown):
             return Answer(outcome=Outcome.NOT_ACCEPTED)
-        case _:
+        case StoreUnavailable() | StoreContended() | WarmupNotRecorded() | ProviderOutcomeUnknown() | CancelledError():
             return Answer(outcome=Outcome.INDETERMINATE)
+        case _:
+            # A guard that had to refuse, a schema that does not fit: no answer of a call, and no outage either.
+            raise TypeError(f"{type(error).__name__} is no answer that a history can hold") from error

@@ -34,7 +34,7 @@ from operator import le
 from typing import NamedTuple
 
 from inbox_lifecycle.testing.linear.history import History, Waiting
-from inbox_lifecycle.testing.linear.operations import Call, Operation
+from inbox_lifecycle.testing.linear.operations import Call, Initial, Operation
 from inbox_lifecycle.testing.linear.sequential import Standing, effect, moves
 
 
@@ -64,14 +64,15 @@ class _Configuration(NamedTuple):
         return self._replace(standing=standing, open=tuple(one for one in self.open if one is not done))
 
 
-def standings(first: Standing, operations: Sequence[Operation]) -> Iterator[Standing]:
+def standings(initial: Initial, operations: Sequence[Operation]) -> Iterator[Standing]:
     """Where the inbox may stand when every answer is explained; nothing, if the answers cannot be explained."""
-    return _Search(first, operations).run()
+    return _Search(initial, operations).run()
 
 
 class _Search:
-    def __init__(self, first: Standing, operations: Sequence[Operation]) -> None:
-        self.history = History(first, operations)
+    def __init__(self, initial: Initial, operations: Sequence[Operation]) -> None:
+        first = Standing.at_first(initial)
+        self.history = History(first, operations, attempts=initial.attempts)
         self.first = _Configuration(first, 0, (), (0,) * len(self.history.unheard))
         #: Configurations, each with the ways to it.
         self.seen: dict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)

@@ -9,7 +9,7 @@ from typing import Any
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.errors import InboxLifecycleError, StoreUnavailable
 from inbox_lifecycle.flow import Flow, Once, Send, Sleep, Step
-from inbox_lifecycle.testing.linear import Answer, Call, Operation, answer_of
+from inbox_lifecycle.testing.linear import Answer, Call, Operation, Outcome, answer_of
 from inbox_lifecycle.testing.schedules.deeds import Deed
 from inbox_lifecycle.testing.schedules.faults import Fault, faults_at, operation_of
 from inbox_lifecycle.testing.schedules.stage import Stage
@@ -42,6 +42,8 @@ class History:
 
     now: int = 0
     callings: list[Calling] = field(default_factory=list)
+    #: Errors that no caller should ever meet.
+    alarms: list[str] = field(default_factory=list)
 
     def begin(self, calling: Calling) -> None:
         """The first step of a call is about to be performed."""
@@ -51,7 +53,11 @@ class History:
     def end(self, calling: Calling, result: object) -> None:
         """Its caller has the answer."""
         calling.answered = self.now
-        calling.answer = answer_of(calling.call, result)
+        try:
+            calling.answer = answer_of(calling.call, result)
+        except TypeError:
+            self.alarms.append(f"{calling.process} was told {type(result).__name__}: {result}")
+            calling.answer = Answer(outcome=Outcome.INDETERMINATE)
 
     @property
     def operations(self) -> list[Operation]:

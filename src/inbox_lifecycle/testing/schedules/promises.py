@@ -16,13 +16,13 @@ _BANNED_AT_ONCE = 2
 
 def broken(played: Played) -> list[str]:
     """The promises that this schedule broke, each told in words."""
-    ours = [*_answers(played), *_excuses(played), *played.attempts, *_provider(played)]
+    ours = [*played.alarms, *_answers(played), *_excuses(played), *played.attempts, *_provider(played)]
     return ours + [told for promise in played.scenario.promises for told in promise(played)]
 
 
 def _answers(played: Played) -> Iterator[str]:
     """Each answer is what calls made one at a time would have been given."""
-    initial: dict[str, Initial] = {played.inbox.id: Initial(version=1, pair=played.scenario.pair)}
+    initial: dict[str, Initial] = {played.inbox.id: Initial(version=1, pair=played.scenario.pair, attempts=False)}
     yield from map(str, check(played.operations, initial))
 
 

@@ -93,6 +93,8 @@ class Played:
     #: Answers that are unsure or negative though nothing happened that would excuse them; with more than one thing
     #: going wrong nobody is held to that.
     unexcused: list[Operation]
+    #: Errors that no caller should ever meet, such as a guard of the database that had to refuse.
+    alarms: list[str]
     #: What was wrong about attempts: left open, closed twice, or moved at another version than they saw.
     attempts: list[str]
     #: Whether the provider warms the inbox at the end.

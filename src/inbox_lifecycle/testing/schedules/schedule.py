@@ -83,6 +83,7 @@ class Play:
             results={actor.name: actor.results for actor in self._actors},
             wrong=self._wrong,
             unexcused=self._excuses.unexcused(self._history.callings) if len(self._wrong) < _MANY else [],
+            alarms=self._history.alarms,
             attempts=self._attempts.broken,
             provider_warms=self._stage.sandbox.warming(self._address),
         )
