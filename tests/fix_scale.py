@@ -48,14 +48,19 @@ def tally(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the sums, with nothing found counted as such only where something was looked at."""
+    """Print the sums; each proof that failed met a violation at least."""
     sums: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", "") == "call":
-                for _, (name, count) in (told for told in report.user_properties if told[0] == TALLY):
-                    sums[name] += count
+            for _, (name, count) in filter(_is_tally, getattr(report, "user_properties", ())):
+                sums[name] += count if report.when == "call" else 0
     if sums:
+        failed = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
+        sums["violations"] = sum("tests/proof/" in report.nodeid for report in failed)
         terminalreporter.section("proof")
         for name, count in sums.items():
             terminalreporter.write_line(f"{count:>12,} {name}")
+
+
+def _is_tally(told: tuple[str, object]) -> bool:
+    return told[0] == TALLY

@@ -47,5 +47,5 @@ def test_workers_killed_anywhere_contradict_no_answer_and_leave_nothing_unsettle
             killer.finish()
         court.judge(race, crew.heard())
         points += killer.points
-    tally(kills=points.total(), operations=court.heard.total(), violations=0)
+    tally(kills=points.total(), operations=court.heard.total())
     court.assert_worthwhile()

@@ -67,7 +67,7 @@ class Course:
 
     def close(self) -> None:
         """Count, and demand that it was worthwhile: in full size, callers heard everything there is to hear."""
-        self._tally(operations=self.heard.total(), violations=0)
+        self._tally(operations=self.heard.total())
         assert {"moved", "seen", "settled", "refused"} <= self.heard.keys()
         if self._full:
             assert {"conflict", "key_reused", "not_accepted", "indeterminate"} <= self.heard.keys()
