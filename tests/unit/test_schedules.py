@@ -121,6 +121,15 @@ def test_a_drawn_failure_shrinks_to_the_plainest_schedule(stage: Stage) -> None:
     assert broken.value.script == [1, 1, 0, 0]
 
 
+def test_a_schedule_that_is_broken_off_leaves_nothing_for_the_next_one(stage: Stage) -> None:
+    """Whoever draws the choices may stop in the middle, as Hypothesis does when it has drawn too much."""
+    choices = iter([0, 0])
+    with pytest.raises(StopIteration):
+        play_drawn(stage, quiet((retry_warmup(),)), lambda _options: next(choices))
+    report = stage.verify()
+    assert (report.attempts, report.open_attempts) == (1, 0)
+
+
 def test_a_late_commit_takes_effect_at_every_later_moment_or_never(stage: Stage) -> None:
     """Given up by its caller, it may land before another's step, after it, or at the end; here it is an operator's."""
     scenario = one_fault(

@@ -93,12 +93,15 @@ def play_drawn(stage: Stage, scenario: Scenario, draw: Callable[[int], int]) -> 
 
 
 def _play(stage: Stage, scenario: Scenario, choices: Choices, script: Callable[[], Sequence[int]]) -> Played:
-    played = Play(stage, scenario, choices).run()
-    promises = broken(played)
-    if promises:
-        # The next one, a simpler one perhaps, must not meet what this one has left.
+    try:
+        played = Play(stage, scenario, choices).run()
+        promises = broken(played)
+        if promises:
+            raise PromiseBroken(played, script(), promises)  # noqa: TRY301 - it is cleaned up after like any other
+    except BaseException:
+        # Broken, or broken off by whoever chooses: the next schedule must not meet what this one has left.
         stage.close_attempts()
-        raise PromiseBroken(played, script(), promises)
+        raise
     return played
 
 
