@@ -9,6 +9,7 @@ import pytest
 from tests.fix_database import KINDS
 from tests.support.databases import Postgres, TestDatabase
 from tests.support.emptied import empty
+from tests.support.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,11 @@ def database(request: pytest.FixtureRequest) -> TestDatabase:
     names = {"sqlite": "sqlite_database", "postgresql": "emptied_postgres_database"}
     chosen: TestDatabase = request.getfixturevalue(names[request.param])
     return chosen
+
+
+@pytest.fixture
+def store(database: TestDatabase) -> Iterator[Store]:
+    """The statements on the test's database."""
+    made = Store(database)
+    yield made
+    made.close()
