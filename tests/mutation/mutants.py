@@ -6,7 +6,6 @@ from typing import Literal
 
 import msgspec
 
-
 #: The place of the job that changes nothing.
 NOTHING = "nothing"
 

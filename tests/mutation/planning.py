@@ -33,7 +33,7 @@ FRESH = ("tests/unit", "tests/migrations/test_metadata.py")
 #: Seconds of tests for a mutant, at first and where it survived those.
 CHEAP = 1.0
 ALL = 6.0
-_NEXT_TONOTHING = 0.05
+_NEXT_TO_NOTHING = 0.05
 #: The store by itself, statement by statement: what is nearest to a mutant of the SQL.
 NEAREST = (
     "tests/contract/test_closing.py",
@@ -158,7 +158,7 @@ def _plan(tests: list[str], seconds: dict[str, float], budget: float) -> list[st
 
 
 def _distance(test: str, seconds: float) -> int:
-    if test.startswith("tests/unit") and seconds <= _NEXT_TONOTHING:
+    if test.startswith("tests/unit") and seconds <= _NEXT_TO_NOTHING:
         return 0
     return 1 if test.startswith(NEAREST) else 2
 
