@@ -78,7 +78,7 @@ LARGER = (
     ),
     chosen("a retry and reconcile, and timeouts", *_SETTLING, wrong=TIMEOUTS, left_behind=True),
     chosen("a retry and reconcile, and what others do", *_SETTLING, wrong=OTHERS, left_behind=True),
-    chosen("three retries, and deaths", *_RETRIES, wrong=DEATHS[1:]),
+    chosen("three retries", *_RETRIES, wrong=()),
     chosen("three retries, and a timeout", *_RETRIES, wrong=TIMEOUTS[1:2]),
 )
 
