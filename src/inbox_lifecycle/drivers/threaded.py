@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inbox_lifecycle.drivers.database import is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
@@ -70,15 +70,17 @@ class NativeDatabase:
     def __init__(self, engine: AsyncEngine, backend: Backend) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._backend = backend
+        # The event loop itself keeps no task alive.
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def perform(self, step: Once) -> Any:
         """Perform a database step on a connection of the host's pool."""
         try:
-            connection = await self._engine.connect()
+            connection = await self._connected()
             while (sync := connection.sync_connection) is not None and is_stale(sync):
                 await connection.invalidate()
                 await connection.close()
-                connection = await self._engine.connect()
+                connection = await self._connected()
         except Exception as error:
             if not is_driver_error(error, self._backend):
                 raise
@@ -91,8 +93,28 @@ class NativeDatabase:
                 await asyncio.shield(connection.close())
         raise failure
 
+    async def _connected(self) -> AsyncConnection:
+        """A connection of the host's pool; who is cancelled meanwhile gives it back as soon as it is there."""
+        # SQLAlchemy sets a connection up in several waits; cancelled in one of them, it would lose the connection.
+        opening = asyncio.ensure_future(_open(self._engine))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, opening: asyncio.Future[AsyncConnection]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            closing = asyncio.ensure_future(opening.result().close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
         """Nothing: the engine is the host's."""
+
+
+async def _open(engine: AsyncEngine) -> AsyncConnection:
+    return await engine.connect()
 
 
 class AsyncDriver:
