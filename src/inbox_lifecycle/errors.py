@@ -8,10 +8,12 @@ InboxLifecycleError
 │   ├── IdempotencyKeyReused
 │   └── ActorRequired
 ├── InboxNotFound (LookupError)       no such inbox for this caller
+├── NoSuchPoint (LookupError)         ask for a point between the inbox's birth and now
 ├── InboxExists                       find the inbox that is there
 ├── TransitionRefused                 the rules forbid it: read the state, the verdict says which clause failed
 │   └── RetryRefused
 ├── ConcurrencyConflict               somebody was faster: read again and decide again
+├── SubscriptionTaken                 another consumer of that name is at work: later
 ├── ProviderError                     again after a short backoff (`retry_after` where known)
 │   ├── ProviderRejected
 │   ├── ProviderThrottled
@@ -24,10 +26,13 @@ InboxLifecycleError
 │   ├── StoreContended
 │   ├── StoreMisconfigured
 │   └── SchemaMismatch
+├── ProofInvalid (ValueError)         do not trust what came with it
+│   └── NoteInvalid
 ├── HistoryError                      call a human
 │   ├── UnknownEvent
 │   ├── HistoryBroken
-│   └── HistoryKept
+│   ├── HistoryKept
+│   └── TreeInconsistent
 └── StepRefused                       this step cannot run inside a host's transaction
 
 Messages carry ids, states and cures; never an address, a key or a payload.
@@ -98,6 +103,15 @@ class InboxNotFound(InboxLifecycleError, LookupError):
         self.inbox_id = inbox_id
 
 
+class NoSuchPoint(InboxLifecycleError, LookupError):
+    """The inbox's history does not reach the point asked for: before its birth, past its newest event, or the future."""
+
+    def __init__(self, inbox_id: str | None, why: str) -> None:
+        super().__init__(f"inbox {inbox_id}: {why}" if inbox_id else why)
+        self.inbox_id = inbox_id
+        self.why = why
+
+
 class InboxExists(InboxLifecycleError):
     """Another inbox that is not erased has this address, or some inbox has this id."""
 
@@ -130,6 +144,14 @@ class ConcurrencyConflict(InboxLifecycleError):
         self.inbox_id = inbox_id
         self.expected = expected
         self.actual = actual
+
+
+class SubscriptionTaken(InboxLifecycleError):
+    """Another consumer works under this name, or took it over while this one was too slow; its lease says how long."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"subscription {name} has another consumer: let it finish, or wait until its lease is over")
+        self.name = name
 
 
 class ProviderError(InboxLifecycleError):
@@ -234,6 +256,14 @@ class SchemaMismatch(StoreError):
         self.head = head
 
 
+class ProofInvalid(InboxLifecycleError, ValueError):
+    """A proof does not prove what it came with: it is malformed, or it leads to another root."""
+
+
+class NoteInvalid(ProofInvalid):
+    """A signed note is malformed, is not signed by the key asked for, or its signature does not hold."""
+
+
 class HistoryError(InboxLifecycleError):
     """The history cannot be read as it stands."""
 
@@ -271,6 +301,18 @@ class HistoryKept(HistoryError):
             "(`alembic -x drop_history=yes`)"
         )
         self.events = events
+
+
+class TreeInconsistent(HistoryError):
+    """The feed does not extend what was signed before: it was rewritten, or an old backup was restored."""
+
+    def __init__(self, size: int, why: str) -> None:
+        super().__init__(
+            f"the feed does not extend the checkpoint of size {size}: {why}: sign nothing, keep that checkpoint, "
+            "and run `inbox-lifecycle verify`"
+        )
+        self.size = size
+        self.why = why
 
 
 class StepRefused(InboxLifecycleError):

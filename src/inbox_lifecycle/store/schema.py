@@ -6,14 +6,10 @@ Every constraint has a name, because conflicts are recognised by it.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -24,12 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    Uuid,
     text,
 )
-from sqlalchemy.types import TypeEngine
 
 from inbox_lifecycle.domain import AttemptKind, Status, WarmupStatus
+from inbox_lifecycle.store.schema_feed import add_feed
+from inbox_lifecycle.store.schema_types import id_type, number_type, time_type
 
 #: How an attempt can end; open ones have no outcome.
 OUTCOMES = (
@@ -55,16 +51,8 @@ def metadata_for(schema: str | None) -> MetaData:
     _inbox_events(metadata)
     _inbox_attempts(metadata)
     _inbox_feed_queue(metadata)
+    add_feed(metadata)
     return metadata
-
-
-def _id() -> TypeEngine[str]:
-    return Uuid(as_uuid=False).with_variant(Text(), "sqlite")
-
-
-def _time() -> TypeEngine[datetime]:
-    # SQLite keeps times as the text that entries hold, which sorts as time does.
-    return DateTime(timezone=True).with_variant(Text(), "sqlite")
 
 
 def _one_of(name: str, column: str, values: tuple[str, ...], *, or_null: bool = False) -> CheckConstraint:
@@ -88,11 +76,11 @@ def _email_domains(metadata: MetaData) -> None:
     Table(
         "email_domains",
         metadata,
-        Column("id", _id(), nullable=False),
+        Column("id", id_type(), nullable=False),
         Column("owner_id", Text, nullable=False),
         Column("domain", Text, nullable=False),
         Column("status", Text, nullable=False),
-        Column("created_at", _time(), nullable=False),
+        Column("created_at", time_type(), nullable=False),
         PrimaryKeyConstraint("id", name="email_domains_pkey"),
         UniqueConstraint("owner_id", "domain", name="email_domains_owner_domain_key"),
         _one_of("email_domains_status_known", "status", DOMAIN_STATUSES),
@@ -103,9 +91,9 @@ def _inboxes(metadata: MetaData) -> None:
     Table(
         "inboxes",
         metadata,
-        Column("id", _id(), nullable=False),
+        Column("id", id_type(), nullable=False),
         Column("owner_id", Text),
-        Column("email_domain_id", _id()),
+        Column("email_domain_id", id_type()),
         Column("email_address", Text),
         Column("address_key", LargeBinary),
         Column("provider", Text, nullable=False),
@@ -114,9 +102,9 @@ def _inboxes(metadata: MetaData) -> None:
         Column("warmup_status", Text, nullable=False),
         Column("version", Integer, nullable=False),
         Column("head_hash", LargeBinary, nullable=False),
-        Column("created_at", _time(), nullable=False),
-        Column("updated_at", _time(), nullable=False),
-        Column("erased_at", _time()),
+        Column("created_at", time_type(), nullable=False),
+        Column("updated_at", time_type(), nullable=False),
+        Column("erased_at", time_type()),
         PrimaryKeyConstraint("id", name="inboxes_pkey"),
         UniqueConstraint("email_address", name="inboxes_email_address_key"),
         ForeignKeyConstraint(
@@ -154,16 +142,16 @@ def _inbox_events(metadata: MetaData) -> None:
     Table(
         "inbox_events",
         metadata,
-        Column("inbox_id", _id(), nullable=False),
+        Column("inbox_id", id_type(), nullable=False),
         Column("version", Integer, nullable=False),
-        Column("event_id", _id(), nullable=False),
+        Column("event_id", id_type(), nullable=False),
         Column("name", Text, nullable=False),
         Column("schema", Integer, nullable=False),
         Column("from_status", Text),
         Column("from_warmup_status", Text),
         Column("status", Text, nullable=False),
         Column("warmup_status", Text, nullable=False),
-        Column("recorded_at", _time(), nullable=False),
+        Column("recorded_at", time_type(), nullable=False),
         Column("entry", LargeBinary, nullable=False),
         Column("hash", LargeBinary, nullable=False),
         Column("previous_hash", LargeBinary),
@@ -209,16 +197,16 @@ def _inbox_attempts(metadata: MetaData) -> None:
     Table(
         "inbox_attempts",
         metadata,
-        Column("inbox_id", _id(), nullable=False),
-        Column("id", _id(), nullable=False),
+        Column("inbox_id", id_type(), nullable=False),
+        Column("id", id_type(), nullable=False),
         Column("kind", Text, nullable=False),
         Column("seen_version", Integer, nullable=False),
         Column("seen_status", Text, nullable=False),
         Column("seen_warmup_status", Text, nullable=False),
-        Column("opened_at", _time(), nullable=False),
-        Column("lease_until", _time(), nullable=False),
+        Column("opened_at", time_type(), nullable=False),
+        Column("lease_until", time_type(), nullable=False),
         Column("outcome", Text),
-        Column("closed_at", _time()),
+        Column("closed_at", time_type()),
         Column("event_version", Integer),
         Column("to_disable", Boolean, nullable=False),
         Column("detail", Text),
@@ -255,12 +243,11 @@ def _inbox_attempts(metadata: MetaData) -> None:
 
 
 def _inbox_feed_queue(metadata: MetaData) -> None:
-    sequence = BigInteger().with_variant(Integer(), "sqlite")
     Table(
         "inbox_feed_queue",
         metadata,
-        Column("seq", sequence, Identity(always=False), nullable=False),
-        Column("inbox_id", _id(), nullable=False),
+        Column("seq", number_type(), Identity(always=False), nullable=False),
+        Column("inbox_id", id_type(), nullable=False),
         Column("version", Integer, nullable=False),
         Column("hash", LargeBinary, nullable=False),
         PrimaryKeyConstraint("seq", name="inbox_feed_queue_pkey"),
