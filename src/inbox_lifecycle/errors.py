@@ -104,7 +104,7 @@ class InboxNotFound(InboxLifecycleError, LookupError):
 
 
 class NoSuchPoint(InboxLifecycleError, LookupError):
-    """The inbox's history does not reach the point asked for: before its birth, past its newest event, or the future."""
+    """The history does not reach the point asked for: before the inbox's birth, past its newest event, the future."""
 
     def __init__(self, inbox_id: str | None, why: str) -> None:
         super().__init__(f"inbox {inbox_id}: {why}" if inbox_id else why)

@@ -8,16 +8,16 @@ Whatever is done to the database is one named statement, all or nothing: there i
 another that closes it, so no flow can hold one while it waits for something else.
 
 A step that fails is thrown into the flow as one of our own errors: `StoreError` for the database, `Unsent` or
-`Unanswered` for the network.
+`Unanswered` for the network. What a host's handler raises comes as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from inbox_lifecycle.errors import StoreContended, StoreUnavailable
+from inbox_lifecycle.errors import InvalidInput, StoreContended, StoreUnavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -51,6 +51,8 @@ class Once:
     statement: Statement[Any]
     #: Seconds the statement may wait for locks; None for as long as the database lets it.
     patience: float | None = None
+    #: Whether it is about what has been committed: run outside any transaction, and left out inside a host's.
+    after_commit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,21 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """Hand something to the host's own code, holding nothing; async drivers await what it gives."""
+
+    handler: Callable[[Any], Any] = field(repr=False)
+    item: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Shield:
     """From here to its end the flow is finished even if the caller is cancelled, within a budget in seconds."""
 
     budget: float
 
 
-Step = Once | Send | Sleep | Shield
+Step = Once | Send | Sleep | Hand | Shield
 Flow = Generator[Step, Any, T]
 
 
@@ -89,9 +99,24 @@ class Unanswered(Exception):
     """The request may have had its effect; no usable answer came."""
 
 
+class UnfitHandler(InvalidInput):
+    """The handler is async, and the driver cannot await it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the handler is async, and nothing here awaits it: call AsyncInboxes, or pass a plain function"
+        )
+
+
 def once(statement: Statement[T], *, patience: float | None = None) -> Flow[T]:
     """Run one statement, all or nothing."""
     result: T = yield Once(statement, patience)
+    return result
+
+
+def once_committed(statement: Statement[T]) -> Flow[T | None]:
+    """Run one statement that is about what has been committed; None inside a host's transaction, where nothing is."""
+    result: T | None = yield Once(statement, after_commit=True)
     return result
 
 
@@ -129,6 +154,11 @@ def send(request: httpx.Request, *, timeout: float) -> Flow[httpx.Response]:
 def sleep(seconds: float) -> Flow[None]:
     """Wait."""
     yield Sleep(seconds)
+
+
+def hand(handler: Callable[[T], Any], item: T) -> Flow[None]:
+    """Hand something to the host's own code; whatever it raises is raised here."""
+    yield Hand(handler, item)
 
 
 def shield(budget: float) -> Flow[None]:

@@ -66,6 +66,39 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class FedEvent:
+    """An event with its place in the feed."""
+
+    #: From 0 on, without gaps; the leaf's index in the Merkle tree.
+    position: int
+    event: RecordedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Some of the feed, in order of position."""
+
+    items: tuple[FedEvent, ...]
+    #: Pass it as `after` for the next page: the last position of this one, or what was asked for where it is empty.
+    next_after: int | None
+    #: Events that have no position yet: their transactions ended just now, or another process is at sealing.
+    unsealed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedEvent:
+    """An event that a subscription's handler failed on, put aside so that the others could go on."""
+
+    position: int
+    event: RecordedEvent
+    #: The type of the last error.
+    error: str
+    #: How often the handler was tried in all.
+    tries: int
+    parked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Some of many."""
 

@@ -6,11 +6,14 @@ reading them later is the same as reading them then; newer ones are somebody's w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
-from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.audit.history import get
+from inbox_lifecycle.domain import InboxId
+from inbox_lifecycle.flow import Flow, again, hand
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.verification import (
     AttemptsToVerify,
@@ -71,6 +74,30 @@ class Range:
     def of_one(cls, inbox_id: str) -> Range:
         """The range that holds one inbox."""
         return cls(str(UUID(int=max(UUID(inbox_id).int - 1, 0))), inbox_id)
+
+
+Progress = Callable[[int], None]
+
+
+def verify(within: Range, progress: Progress | None) -> Flow[Verification]:
+    """Verify the inboxes of a range, telling after each page how many it were so far."""
+    report = Verification()
+    rest: Range | None = within
+    while rest is not None:
+        rest = yield from verify_page(report, rest)
+        if progress is not None:
+            yield from hand(progress, report.inboxes)
+    return report
+
+
+def verify_one(inbox_id: str) -> Flow[Verification]:
+    """Verify one inbox.
+
+    Raises:
+        InboxNotFound: no such inbox.
+    """
+    yield from get(inbox_id=InboxId(inbox_id), owner_id=None)
+    return (yield from verify(Range.of_one(inbox_id), None))
 
 
 def verify_page(report: Verification, within: Range) -> Flow[Range | None]:

@@ -64,7 +64,7 @@ def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
 
 
 def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
-    if isinstance(step, Shield):
+    if isinstance(step, Shield) or (isinstance(step, Once) and step.after_commit):
         return None
     if not isinstance(step, Once):
         raise StepRefused(type(step).__name__)

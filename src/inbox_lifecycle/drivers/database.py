@@ -147,7 +147,7 @@ def _on_postgresql(connection: Connection, backend: Backend, step: Once) -> Any:
 
 
 def _on_sqlite(connection: Connection, backend: Backend, step: Once) -> Any:
-    if not step.statement.writes:
+    if step.after_commit or not step.statement.writes:
         return run_in(connection, backend, step)
     with closing(connection.connection.cursor()) as cursor, _waiting(cursor, step):
         cursor.execute("begin immediate")

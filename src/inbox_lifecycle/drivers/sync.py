@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
 from inbox_lifecycle.drivers.transport import BoundedTransport
 from inbox_lifecycle.drivers.turns import Turns, turns_for
-from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step, UnfitHandler
 from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
 
@@ -139,6 +140,8 @@ class SyncDriver:
                 return send(self._transport(), step)
             case Sleep(seconds):
                 return time.sleep(seconds)
+            case Hand(handler, item):
+                return _handled(handler(item))
             case Shield():
                 return None
             case Once():
@@ -152,6 +155,18 @@ class SyncDriver:
             if self._own_transport is None:
                 self._own_transport = BoundedTransport()
             return self._own_transport
+
+
+def _handled(given: object) -> None:
+    """Nothing; a handler that gives something to await has not run yet.
+
+    Raises:
+        UnfitHandler: it did.
+    """
+    if inspect.isawaitable(given):
+        if inspect.iscoroutine(given):
+            given.close()
+        raise UnfitHandler
 
 
 class _Shielded(Generic[T]):

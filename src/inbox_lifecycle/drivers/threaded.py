@@ -7,6 +7,7 @@ database and keeps the event loop free; the host's AsyncEngine is served too, by
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Awaitable
@@ -20,7 +21,7 @@ from inbox_lifecycle.drivers.database import is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
-from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
@@ -191,6 +192,9 @@ class AsyncDriver:
                 return await send_async(self._transport_here(), step)
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
+            case Hand(handler, item):
+                given = handler(item)
+                return await given if inspect.isawaitable(given) else None
             case Shield():
                 return None
             case Once():

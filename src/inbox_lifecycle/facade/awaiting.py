@@ -18,7 +18,8 @@ from inbox_lifecycle.drivers.bound_async import AsyncBoundDriver
 from inbox_lifecycle.drivers.threaded import AsyncDriver
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls
 from inbox_lifecycle.facade.assembly_async import make_async_driver
-from inbox_lifecycle.facade.awaiting_operator import AsyncOperator, Facade
+from inbox_lifecycle.facade.awaiting_base import Facade
+from inbox_lifecycle.facade.awaiting_operator import AsyncOperator
 from inbox_lifecycle.facade.calls import AnyId, SchemaLook, read_owner
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent

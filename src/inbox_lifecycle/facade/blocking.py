@@ -17,7 +17,8 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, ReputationPolicy
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls, open_database
-from inbox_lifecycle.facade.blocking_operator import Facade, Operator
+from inbox_lifecycle.facade.blocking_base import Facade
+from inbox_lifecycle.facade.blocking_operator import Operator
 from inbox_lifecycle.facade.calls import AnyId, SchemaLook, read_owner
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent

@@ -1,58 +1,27 @@
-"""The sync operator's facade, and what it shares with the owner's; its twin is `awaiting_operator.py`."""
+"""The sync operator's facade; its twin is `awaiting_operator.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from inbox_lifecycle.audit import history
-from inbox_lifecycle.audit.verify import Range, Verification, verify_page
 from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Status, WarmupStatus
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
+from inbox_lifecycle.facade.blocking_audit import AuditOperator
 from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook
-from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.ids import read_id
+from inbox_lifecycle.lifecycle.pruning import BEGINNING, prune_page
 from inbox_lifecycle.reconcile import Cursor, Reconciled, page_size, reconcile_page
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
-from inbox_lifecycle.store.looks import FIRST_ID
+from inbox_lifecycle.store.erasing import Mark
 
 T = TypeVar("T")
 
 
-class Facade:
-    """What `Inboxes` and `Operator` share: a driver, and the one look at the schema before the first use."""
-
-    _calls: Calls
-    _driver: SyncDriver | BoundDriver
-    _schema: SchemaLook
-
-    def _run(self, flow: Flow[T]) -> T:
-        if not self._schema.passed:
-            self._driver.run(self._calls.check_schema())
-            self._schema.passed = True
-        return self._driver.run(flow)
-
-    def _history(self, inbox_id: InboxId, owner_id: str | None, bound: int) -> Iterator[RecordedEvent]:
-        after = 0
-        while after < bound:
-            for event in self._run(
-                history.history_page(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound)
-            ):
-                yield event
-                after = event.version
-
-    def _attempts(self, inbox_id: InboxId, owner_id: str | None) -> Iterator[Attempt]:
-        after, full = FIRST_ID, True
-        while full:
-            page = self._run(history.attempts_page(inbox_id=inbox_id, owner_id=owner_id, after=after))
-            yield from page
-            full = len(page) == history.PAGE
-            after = page[-1].id if page else after
-
-
-class Operator(Facade):
+class Operator(AuditOperator):
     """The inboxes across owners, erased ones included; made by `Inboxes.operator`."""
 
     def __init__(self, driver: SyncDriver | BoundDriver, calls: Calls, schema: SchemaLook) -> None:
@@ -251,6 +220,41 @@ class Operator(Facade):
             )
         )
 
+    def erase(self, inbox_id: AnyId, *, reason: str, expected_version: int | None = None) -> Inbox:
+        """Blank everything personal about the inbox, for good; the inbox, blank.
+
+        Address, owner, domain, the provider's reference, the context of every earlier event and of every attempt, and
+        the keys of their commitments are gone; the history stays and verifies. Who erases and why stays on record: put
+        nothing personal into the reason. The address may be registered again. The provider is told nothing: stop the
+        warmup or delete the account there. Copies in backups, exports, replicas and logs are out of reach; so are, on
+        PostgreSQL, dead rows until they are vacuumed.
+
+        Raises:
+            InvalidInput: the reason is empty.
+            InboxNotFound: no such inbox.
+            TransitionRefused: it is erased already.
+            ConcurrencyConflict: it is not at `expected_version`.
+            StoreMisconfigured: the database role is no keeper.
+        """
+        return self._run(self._calls.erase(inbox_id, reason=reason, expected_version=expected_version))
+
+    def prune_attempts(self, older_than: timedelta) -> int:
+        """Delete attempts that were closed longer ago than this; how many were deleted.
+
+        Attempts that are open, marked to disable, or whose call may be alive stay. Attempts on erased inboxes whose
+        calls began before the erasure are blanked on the way. In a host's transaction all of it is part of that.
+
+        Raises:
+            InvalidInput: the time span is not longer than none.
+            StoreMisconfigured: the database role is no keeper.
+        """
+        before, pruned = self._calls.prune_before(older_than), 0
+        after: Mark | None = BEGINNING
+        while after is not None:
+            count, after = self._run(prune_page(before=before, after=after))
+            pruned += count
+        return pruned
+
     def history(self, inbox_id: AnyId) -> Iterator[RecordedEvent]:
         """The inbox's events in order of version, up to the newest one there is when the reading begins.
 
@@ -271,31 +275,6 @@ class Operator(Facade):
         known = InboxId(read_id("inbox_id", inbox_id))
         self._run(history.get(inbox_id=known, owner_id=None))
         return self._attempts(known, None)
-
-    def verify(self, inbox_id: AnyId | None = None, *, progress: Callable[[int], None] | None = None) -> Verification:
-        """Check that everything is as it was written: of one inbox, or of all.
-
-        Rows are the fold of their events, versions are dense, entries canonical, hashes and chains whole, commitments
-        open, attempts accounted for. Nothing is changed, and live writers raise no alarm.
-
-        Args:
-            inbox_id: the one inbox; None for all.
-            progress: called with the number of inboxes verified so far, after each page.
-
-        Raises:
-            InboxNotFound: no such inbox.
-        """
-        report, rest = Verification(), Range()
-        if inbox_id is not None:
-            known = InboxId(read_id("inbox_id", inbox_id))
-            self._run(history.get(inbox_id=known, owner_id=None))
-            rest = Range.of_one(known)
-        remaining: Range | None = rest
-        while remaining is not None:
-            remaining = self._run(verify_page(report, remaining))
-            if progress is not None:
-                progress(report.inboxes)
-        return report
 
     def reconcile(self, *, limit: int | None = None) -> Reconciled:
         """Settle what calls left open: ask the provider about every attempt past its lease, and act on its behalf.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -17,7 +17,7 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Pair, Reputation
 from inbox_lifecycle.errors import InvalidInput, MalformedText
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.ids import read_id
-from inbox_lifecycle.lifecycle import births, moves
+from inbox_lifecycle.lifecycle import births, erasure, moves
 from inbox_lifecycle.lifecycle.warmup import request_warmup
 from inbox_lifecycle.records import Page
 from inbox_lifecycle.store.looks import FindInboxes, Revision
@@ -186,6 +186,21 @@ class Calls:
         """On to active."""
         request = self._request(inbox_id, reason, idempotency_key, expected_version)
         return moves.graduate(self.terms, request, self.policy)
+
+    def erase(self, inbox_id: AnyId, *, reason: str, expected_version: int | None) -> Flow[Inbox]:
+        """Blank for good."""
+        if not reason:
+            raise InvalidInput("an erasure has a reason, which stays on record: pass reason=...")
+        return erasure.erase(self.terms, self._request(inbox_id, reason, None, expected_version))
+
+    def prune_before(self, older_than: timedelta) -> datetime:
+        """The time before which attempts must have been closed."""
+        if older_than <= timedelta():
+            raise InvalidInput("older_than is a time span longer than none, such as timedelta(days=90)")
+        try:
+            return self.terms.clock() - older_than
+        except OverflowError:
+            raise InvalidInput("older_than reaches back before the first year: pass a shorter time span") from None
 
     def _request(
         self, inbox_id: AnyId, reason: str | None, idempotency_key: str | None, expected_version: int | None

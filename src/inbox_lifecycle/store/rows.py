@@ -114,9 +114,9 @@ def read_inbox(row: Row) -> Inbox:
         status=Status(row[8]),
         warmup_status=WarmupStatus(row[9]),
         version=row[10],
-        created_at=_time(row[11]),
-        updated_at=_time(row[12]),
-        erased_at=None if row[13] is None else _time(row[13]),
+        created_at=read_time_column(row[11]),
+        updated_at=read_time_column(row[12]),
+        erased_at=None if row[13] is None else read_time_column(row[13]),
     )
 
 
@@ -135,7 +135,7 @@ def read_landed(row: Row) -> Landed | None:
     """An event as an answer; None where the join found none."""
     if row[0] is None:
         return None
-    return Landed(row[0], row[1], Pair(Status(row[2]), WarmupStatus(row[3])), _time(row[4]))
+    return Landed(row[0], row[1], Pair(Status(row[2]), WarmupStatus(row[3])), read_time_column(row[4]))
 
 
 def read_attempt(row: Row) -> Attempt:
@@ -146,10 +146,10 @@ def read_attempt(row: Row) -> Attempt:
         kind=AttemptKind(row[2]),
         seen_version=row[3],
         seen=Pair(Status(row[4]), WarmupStatus(row[5])),
-        opened_at=_time(row[6]),
-        lease_until=_time(row[7]),
+        opened_at=read_time_column(row[6]),
+        lease_until=read_time_column(row[7]),
         outcome=row[8],
-        closed_at=None if row[9] is None else _time(row[9]),
+        closed_at=None if row[9] is None else read_time_column(row[9]),
         event_version=row[10],
         to_disable=bool(row[11]),
         detail=None if row[12] is None else msgspec.json.decode(row[12]),
@@ -185,7 +185,7 @@ def read_event(row: Row) -> RecordedEvent:
         event=event,
         left=None if row[5] is None else Pair(Status(row[5]), WarmupStatus(row[6])),
         reached=Pair(Status(row[7]), WarmupStatus(row[8])),
-        recorded_at=_time(row[9]),
+        recorded_at=read_time_column(row[9]),
         entry=bytes(row[10]),
         hash=bytes(row[11]),
         previous_hash=None if row[12] is None else bytes(row[12]),
@@ -205,7 +205,8 @@ def _context(row: Row) -> Context:
     )
 
 
-def _time(value: object) -> datetime:
+def read_time_column(value: object) -> datetime:
+    """A time, as either database gives it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return read_time(str(value))

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine
 from inbox_lifecycle.audit.verify import Range, Verification, verify_page
 from inbox_lifecycle.facade.assembly import make_calls, open_database
 from inbox_lifecycle.facade.calls import Calls
-from inbox_lifecycle.flow import Flow, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.providers.instantly import Instantly
 from inbox_lifecycle.store.session import Session
 from inbox_lifecycle.testing.databases import fresh_engine
@@ -110,6 +110,9 @@ class Stage:
                 return respond(self.sandbox, step.request)
             case Sleep(seconds):
                 self.pass_time(seconds)
+                return None
+            case Hand(handler, item):
+                handler(item)
                 return None
             case Shield():
                 return None

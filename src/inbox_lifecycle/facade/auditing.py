@@ -1,0 +1,79 @@
+"""Arguments of the auditor's methods, checked once for both facades."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from inbox_lifecycle.audit import sealing
+from inbox_lifecycle.audit import verify as checking
+from inbox_lifecycle.audit.subscribing import Handler, Subscription
+from inbox_lifecycle.audit.verify import Verification
+from inbox_lifecycle.canonical import check_text
+from inbox_lifecycle.errors import InvalidInput
+from inbox_lifecycle.facade.calls import AnyId
+from inbox_lifecycle.flow import Flow
+from inbox_lifecycle.ids import read_id
+from inbox_lifecycle.records import FeedPage
+
+#: Events per page of the feed at most.
+LARGEST_PAGE = 10_000
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
+
+
+def seal(*, limit: int | None) -> Flow[sealing.Sealed]:
+    """Sealing, at most so many."""
+    if limit is not None and limit < 1:
+        raise InvalidInput("limit is at least 1, or None for all there are")
+    return sealing.seal(limit=limit)
+
+
+def feed(*, after: int | None, limit: int) -> Flow[FeedPage]:
+    """A page of the feed."""
+    if after is not None and after < -1:
+        raise InvalidInput("after is a position, from 0 on, or None for the beginning")
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise InvalidInput(f"limit is from 1 to {LARGEST_PAGE}")
+    return sealing.feed_page(after=after, limit=limit)
+
+
+def verify(inbox_id: AnyId | None, *, progress: Callable[[int], None] | None) -> Flow[Verification]:
+    """Verification of one inbox, or of everything."""
+    if inbox_id is not None:
+        return checking.verify_one(read_id("inbox_id", inbox_id))
+    return checking.verify(checking.Range(), progress)
+
+
+def read_subscription(
+    name: str,
+    handler: Handler | None,
+    *,
+    tries: int = 1,
+    lease: float = 60.0,
+    limit: int | None = None,
+    poll: float | None = None,
+) -> Subscription:
+    """A subscription that makes sense.
+
+    Raises:
+        InvalidInput: it does not.
+    """
+    if not _NAME.fullmatch(check_text("name", name)):
+        raise InvalidInput("a subscription's name has letters, digits, dots, colons, hyphens, underscores, up to 200")
+    if not callable(handler):
+        raise InvalidInput("handler is called with each event: pass a function")
+    if tries < 1 or (limit is not None and limit < 1):
+        raise InvalidInput("tries and limit are at least 1")
+    if lease <= 0 or (poll is not None and poll <= 0):
+        raise InvalidInput("lease and poll are seconds, more than 0")
+    return Subscription(name=name, handler=handler, tries=tries, lease=lease, limit=limit, poll=poll)
+
+
+def read_subscription_name(name: str) -> str:
+    """The name alone.
+
+    Raises:
+        InvalidInput: no subscription can have it.
+    """
+    return read_subscription(name, print).name
