@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inbox_lifecycle.audit.travel import Diff, Why
     from inbox_lifecycle.context import audit_context
     from inbox_lifecycle.domain import Inbox, InboxId, Pair, ReputationPolicy, Status, WarmupStatus
     from inbox_lifecycle.errors import (
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "inbox_lifecycle.audit.travel": ("Diff", "Why"),
     "inbox_lifecycle.context": ("audit_context",),
     "inbox_lifecycle.domain": ("Inbox", "InboxId", "Pair", "ReputationPolicy", "Status", "WarmupStatus"),
     "inbox_lifecycle.errors": (
@@ -111,6 +113,7 @@ __all__ = [
     "Attempt",
     "Clause",
     "ConcurrencyConflict",
+    "Diff",
     "HistoryBroken",
     "HistoryError",
     "HistoryKept",
@@ -155,6 +158,7 @@ __all__ = [
     "Verdict",
     "WarmupNotRecorded",
     "WarmupStatus",
+    "Why",
     "__version__",
     "audit_context",
     "downgrade_schema",

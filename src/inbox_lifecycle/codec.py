@@ -2,7 +2,8 @@
 
 The `entry` of an event is canonical JSON, stored as written and never derived again. It holds what can never change;
 who, why and from where it holds only as a commitment. The hash of an event is the RFC 6962 leaf hash of its entry, and
-every entry holds the hash of the one before it. The names and schemas below are history: once released, they stay.
+every entry holds the hash of the one before it. The names and schemas below are history: once released, they stay, and
+what was written in a schema that is no longer current is brought up to today's by `upcasting`, when it is read.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ from inbox_lifecycle.domain import (
     WarmupStarted,
     WarmupStatus,
 )
+from inbox_lifecycle.upcasting import UPCASTERS, EventSchemas, UnreadablePayload
 
 #: The form of an entry; a reader that does not know it must not guess.
 ENTRY_FORMAT = "inbox-lifecycle/1"
 #: Bytes of a commitment's key.
 KEY_LENGTH = 32
 
-#: Every event that was ever written, by its stored name and schema.
+#: Every event that was ever written, by its stored name and the schema in which it is written today.
 EVENT_TYPES: dict[tuple[str, int], type[InboxEvent]] = {
     ("inbox.registered", 1): InboxRegistered,
     ("inbox.adopted", 1): InboxAdopted,
@@ -53,6 +55,9 @@ EVENT_TYPES: dict[tuple[str, int], type[InboxEvent]] = {
 
 #: The name and schema under which an event is written today.
 EVENT_NAMES: dict[type[InboxEvent], tuple[str, int]] = {event: name for name, event in EVENT_TYPES.items()}
+
+#: What can be read: the schemas of today, and every one before them.
+EVENT_SCHEMAS: EventSchemas[InboxEvent] = EventSchemas(EVENT_TYPES, UPCASTERS)
 
 
 class UnreadableEntry(ValueError):
@@ -172,22 +177,20 @@ def decode_entry(entry: bytes) -> Entry:
     return decoded
 
 
-def decode_event(name: str, schema: int, payload: dict[str, Any]) -> InboxEvent | None:
+def decode_event(
+    name: str, schema: int, payload: dict[str, Any], *, schemas: EventSchemas[InboxEvent] = EVENT_SCHEMAS
+) -> InboxEvent | None:
     """The event of a stored name, schema and payload; None where the name or schema is unknown.
 
+    A payload of an older schema is brought up to today's type; what is stored stays as it is.
+
     Raises:
-        UnreadableEntry: the payload is not one of this event.
+        UnreadableEntry: the payload is not one of this event in this schema.
     """
-    event_type = EVENT_TYPES.get((name, schema))
-    if event_type is None:
-        return None
     try:
-        event: InboxEvent = msgspec.convert(payload, event_type)
-    except msgspec.ValidationError:
-        raise UnreadableEntry("its payload is not one of its event") from None
-    if msgspec.to_builtins(event) != payload:
-        raise UnreadableEntry("its payload has fields its event does not have")
-    return event
+        return schemas.decode(name, schema, payload)
+    except UnreadablePayload as error:
+        raise UnreadableEntry(str(error)) from None
 
 
 def leaf_hash(entry: bytes) -> bytes:

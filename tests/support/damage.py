@@ -99,7 +99,7 @@ class Damage:
 
 def place(finding: Finding) -> tuple[str, str, int | None]:
     """What is wrong, and where."""
-    return finding.kind, finding.inbox_id, finding.version
+    return finding.kind, finding.inbox_id or "", finding.version
 
 
 #: What is wrong, and at which version of ana's history (None: at her row, or at an attempt of hers).

@@ -36,11 +36,17 @@ LARGE_CLAMP = timedelta(seconds=5)
 class Finding:
     """One place where the history is not what it should be."""
 
-    #: What is wrong, in one word: `hash`, `chain`, `version`, `entry`, `columns`, `rule`, `commitment`, `row`, ...
+    #: What is wrong, in one word: `hash`, `chain`, `version`, `entry`, `columns`, `rule`, `commitment`, `row`,
+    #: `attempt`, `feed`, `tree`, `checkpoint`, `guard`, ...
     kind: str
-    inbox_id: str
+    #: None where no single inbox is concerned.
+    inbox_id: str | None = None
     #: The event's version, where the place is an event.
     version: int | None = None
+    #: The position in the feed, where the place is one.
+    position: int | None = None
+    #: The guard in the database's catalog, where one does not stand.
+    guard: str | None = None
     #: The attempt, where the place is an attempt.
     attempt_id: str | None = None
     expected: str

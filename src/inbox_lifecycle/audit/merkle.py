@@ -145,6 +145,8 @@ def consistency_proof(leaf_hashes: Sequence[bytes], size1: int) -> list[bytes]:
 def verify_inclusion(index: int, tree_size: int, leaf_hash: bytes, proof: Sequence[bytes], root: bytes) -> None:
     """Check that the leaf stands at this index in the tree of this size and root (RFC 9162, section 2.1.3.2).
 
+    A root alone does not fix the size: take both from one signed checkpoint, as they are signed together.
+
     Args:
         index: where the leaf stands, from 0.
         tree_size: how many leaves the tree has.

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from inbox_lifecycle.audit.tree import grow
-from inbox_lifecycle.errors import StoreMisconfigured
+from inbox_lifecycle.errors import StoreMisconfigured, StoreUnavailable
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.records import FeedPage
 from inbox_lifecycle.store import feed as statements
@@ -52,8 +52,8 @@ def feed_page(*, after: int | None, limit: int) -> Flow[FeedPage]:
     """Events after a position, sealing first what can be sealed."""
     try:
         yield from seal(limit=BATCH)
-    except StoreMisconfigured as refused:
-        # A role that only reads: what others have sealed is all there is for it, and the page says what waits.
+    except (StoreMisconfigured, StoreUnavailable) as refused:
+        # A role or a server that only reads: what others have sealed is all there is, and the page says what waits.
         logger.debug("the feed is read as others have sealed it: %s", refused)
     reached = -1 if after is None else after
     items = yield from again(statements.FeedPage(after=reached, limit=limit))

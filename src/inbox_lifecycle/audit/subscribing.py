@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inbox_lifecycle.audit.sealing import feed_page
-from inbox_lifecycle.errors import StepRefused, SubscriptionTaken
+from inbox_lifecycle.errors import StoreError, SubscriptionTaken
 from inbox_lifecycle.flow import Flow, UnfitHandler, again, hand, sleep
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.records import FedEvent, ParkedEvent
@@ -31,8 +31,9 @@ logger = logging.getLogger("inbox_lifecycle")
 
 #: Events per page.
 PAGE = 100
-#: Seconds before the handler's second try; doubled for each further one.
+#: Seconds before the handler's second try; doubled for each further one, up to the longest.
 _BACKOFF = 0.1
+_LONGEST_BACKOFF = 10.0
 
 Handler = Callable[[FedEvent], Any]
 
@@ -71,7 +72,7 @@ class Delivered:
 
 
 class _Cursor:
-    """The claim on a name, as long as this consumer keeps it."""
+    """The claim on a name, as long as this consumer keeps it, and the last position it is through with."""
 
     def __init__(self, terms: Terms, subscription: Subscription) -> None:
         self._terms = terms
@@ -79,32 +80,37 @@ class _Cursor:
         self._lease = subscription.lease
         self._holder = new_id(terms.clock())
         self._saved = terms.monotonic()
+        #: -1 where there is none.
+        self.position = -1
 
-    def claim(self) -> Flow[int]:
-        """The last position handled."""
+    def claim(self) -> Flow[None]:
+        """Take the name, and learn where it stands."""
         statement = ClaimSubscription(subscription=self._name, holder=self._holder, lease=self._lease)
         position = yield from again(statement)
         if position is None:
             raise SubscriptionTaken(self._name)
-        return position
+        self.position = position
 
-    def save(self, position: int) -> Flow[None]:
-        """Everything up to there is handled."""
+    def save(self) -> Flow[None]:
+        """Everything up to the position is handled; the lease begins anew."""
         statement = AdvanceSubscription(
-            subscription=self._name, holder=self._holder, position=position, lease=self._lease
+            subscription=self._name, holder=self._holder, position=self.position, lease=self._lease
         )
         if not (yield from again(statement)):
             raise SubscriptionTaken(self._name)
         self._saved = self._terms.monotonic()
 
-    def keep(self, position: int) -> Flow[None]:
+    def keep(self) -> Flow[None]:
         """The same, where a third of the lease has gone by."""
         if self._terms.monotonic() - self._saved > self._lease / 3:
-            yield from self.save(position)
+            yield from self.save()
 
     def release(self) -> Flow[None]:
-        """The next consumer need not wait."""
-        yield from again(ReleaseSubscription(subscription=self._name, holder=self._holder))
+        """The next consumer need not wait; if this cannot be said, the lease ends by itself."""
+        try:
+            yield from again(ReleaseSubscription(subscription=self._name, holder=self._holder))
+        except StoreError as failure:
+            logger.debug("subscription %s stays taken until its lease is over: %s", self._name, failure)
 
 
 def subscribe(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
@@ -114,23 +120,8 @@ def subscribe(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
         SubscriptionTaken: another consumer is at work under this name, or took over meanwhile.
     """
     cursor = _Cursor(terms, subscription)
-    reached = yield from cursor.claim()
-    done = Delivered(position=None if reached < 0 else reached)
-    while subscription.limit is None or done.seen < subscription.limit:
-        size = PAGE if subscription.limit is None else min(PAGE, subscription.limit - done.seen)
-        page = yield from feed_page(after=reached, limit=size)
-        for fed in page.items:
-            done = yield from _deliver(terms, subscription, fed, done)
-            reached = fed.position
-            yield from cursor.keep(reached)
-        if page.items or subscription.poll is not None:
-            yield from cursor.save(reached)
-        if not page.items:
-            if subscription.poll is None:
-                break
-            yield from sleep(subscription.poll)
-    yield from cursor.release()
-    return done
+    yield from cursor.claim()
+    return (yield from _to_the_end(cursor, _consume(terms, subscription, cursor)))
 
 
 def redeliver(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
@@ -140,20 +131,56 @@ def redeliver(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
         SubscriptionTaken: another consumer is at work under this name, or took over meanwhile.
     """
     cursor = _Cursor(terms, subscription)
-    standing = yield from cursor.claim()
-    done, after = Delivered(position=None if standing < 0 else standing), -1
+    yield from cursor.claim()
+    return (yield from _to_the_end(cursor, _consume_parked(terms, subscription, cursor)))
+
+
+def _to_the_end(cursor: _Cursor, work: Flow[Delivered]) -> Flow[Delivered]:
+    try:
+        done = yield from work
+    except Exception:
+        # Whoever mends what went wrong need not wait for the lease. One who is killed leaves it as it is.
+        yield from cursor.release()
+        raise
+    yield from cursor.release()
+    return done
+
+
+def _consume(terms: Terms, subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
+    done = Delivered(position=_reached(cursor))
+    while subscription.limit is None or done.seen < subscription.limit:
+        size = PAGE if subscription.limit is None else min(PAGE, subscription.limit - done.seen)
+        page = yield from feed_page(after=cursor.position, limit=size)
+        for fed in page.items:
+            done = yield from _deliver(terms, subscription, cursor, fed, done)
+            cursor.position = fed.position
+            yield from cursor.keep()
+        if page.items or subscription.poll is not None:
+            yield from cursor.save()
+        if not page.items:
+            if subscription.poll is None:
+                break
+            yield from sleep(subscription.poll)
+    return done
+
+
+def _consume_parked(terms: Terms, subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
+    done, after = Delivered(), -1
     parked = yield from parked_page(name=subscription.name, after=after)
     while parked:
         for event in parked:
             before = len(done.parked)
-            done = yield from _deliver(terms, subscription, FedEvent(event.position, event.event), done)
+            done = yield from _deliver(terms, subscription, cursor, FedEvent(event.position, event.event), done)
             if len(done.parked) == before:
                 yield from again(UnparkEvent(subscription=subscription.name, position=event.position))
-            yield from cursor.keep(standing)
+            yield from cursor.keep()
             after = event.position
         parked = yield from parked_page(name=subscription.name, after=after)
-    yield from cursor.release()
-    return replace(done, position=None if standing < 0 else standing)
+    return replace(done, position=_reached(cursor))
+
+
+def _reached(cursor: _Cursor) -> int | None:
+    return None if cursor.position < 0 else cursor.position
 
 
 def parked_page(*, name: str, after: int) -> Flow[Sequence[ParkedEvent]]:
@@ -161,8 +188,10 @@ def parked_page(*, name: str, after: int) -> Flow[Sequence[ParkedEvent]]:
     return (yield from again(ParkedEvents(subscription=name, after=after, limit=PAGE)))
 
 
-def _deliver(terms: Terms, subscription: Subscription, fed: FedEvent, done: Delivered) -> Flow[Delivered]:
-    failure = yield from _try(subscription, fed)
+def _deliver(
+    terms: Terms, subscription: Subscription, cursor: _Cursor, fed: FedEvent, done: Delivered
+) -> Flow[Delivered]:
+    failure = yield from _try(subscription, cursor, fed)
     if failure is None:
         return replace(done, handled=done.handled + 1, position=fed.position)
     # Its type alone: what the host's error says may hold anything.
@@ -179,15 +208,18 @@ def _deliver(terms: Terms, subscription: Subscription, fed: FedEvent, done: Deli
     return replace(done, parked=(*done.parked, fed.position), position=fed.position)
 
 
-def _try(subscription: Subscription, fed: FedEvent) -> Flow[Exception | None]:
+def _try(subscription: Subscription, cursor: _Cursor, fed: FedEvent) -> Flow[Exception | None]:
     failure: Exception | None = None
+    backoff = _BACKOFF
     for number in range(subscription.tries):
         if number:
-            yield from sleep(_BACKOFF * 2 ** (number - 1))
+            yield from cursor.keep()
+            yield from sleep(min(backoff, _LONGEST_BACKOFF, subscription.lease / 3))
+            backoff = min(2 * backoff, _LONGEST_BACKOFF)
         try:
             yield from hand(subscription.handler, fed)
-        except (StepRefused, UnfitHandler):
-            # Nothing may be handed over here, or not to this handler: no fault of the event's.
+        except UnfitHandler:
+            # Nothing can be handed over to this handler: no fault of the event's.
             raise
         except Exception as error:  # noqa: BLE001 - the host's own code: one event must not stop all the others
             failure = error

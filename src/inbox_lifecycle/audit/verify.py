@@ -6,12 +6,15 @@ reading them later is the same as reading them then; newer ones are somebody's w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from inbox_lifecycle.audit.checkpoints import Checkpoint
 from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
 from inbox_lifecycle.audit.history import get
+from inbox_lifecycle.audit.notes import Verifier
+from inbox_lifecycle.audit.verify_feed import verify_feed
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.flow import Flow, again, hand
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
@@ -23,6 +26,7 @@ from inbox_lifecycle.store.verification import (
     StoredInbox,
     UnreadableInbox,
 )
+from inbox_lifecycle.store.verification_feed import UnfedEvents
 
 #: Inboxes per page.
 INBOXES = 200
@@ -41,6 +45,12 @@ class Verification:
     attempts: int = 0
     #: Attempts without an outcome: in flight, or for `reconcile` to settle.
     open_attempts: int = 0
+    #: Positions of the feed.
+    positions: int = 0
+    #: Events that wait for their positions: nothing that was signed covers them.
+    unsealed: int = 0
+    #: Stored checkpoints.
+    checkpoints: int = 0
     findings: list[Finding] = field(default_factory=list)
     #: Worth a look, and no damage: clocks that ran far behind.
     notices: list[Finding] = field(default_factory=list)
@@ -50,6 +60,10 @@ class Verification:
         """Whether nothing was found."""
         return not self.findings
 
+    def plus(self, other: Verification) -> Verification:
+        """Both reports as one."""
+        return Verification(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
     def as_dict(self) -> dict[str, object]:
         """The report as JSON-ready values."""
         return {
@@ -58,6 +72,9 @@ class Verification:
             "events": self.events,
             "attempts": self.attempts,
             "open_attempts": self.open_attempts,
+            "positions": self.positions,
+            "unsealed": self.unsealed,
+            "checkpoints": self.checkpoints,
             "findings": [finding.as_dict() for finding in self.findings],
             "notices": [notice.as_dict() for notice in self.notices],
         }
@@ -79,7 +96,23 @@ class Range:
 Progress = Callable[[int], None]
 
 
-def verify(within: Range, progress: Progress | None) -> Flow[Verification]:
+def verify_all(
+    *, against: Sequence[Checkpoint], verifier: Verifier | None, progress: Progress | None
+) -> Flow[Verification]:
+    """Verify everything: inboxes with their events and attempts, and the feed with what was signed of it."""
+    report = yield from verify_inboxes(Range(), progress)
+    return report.plus((yield from verify_rest(against=against, verifier=verifier)))
+
+
+def verify_rest(*, against: Sequence[Checkpoint], verifier: Verifier | None) -> Flow[Verification]:
+    """Verify what is no single inbox's: the feed, the tree and the checkpoints."""
+    feed = yield from verify_feed(against=against, verifier=verifier)
+    return Verification(
+        positions=feed.positions, unsealed=feed.unsealed, checkpoints=feed.checkpoints, findings=feed.findings
+    )
+
+
+def verify_inboxes(within: Range, progress: Progress | None) -> Flow[Verification]:
     """Verify the inboxes of a range, telling after each page how many it were so far."""
     report = Verification()
     rest: Range | None = within
@@ -97,7 +130,7 @@ def verify_one(inbox_id: str) -> Flow[Verification]:
         InboxNotFound: no such inbox.
     """
     yield from get(inbox_id=InboxId(inbox_id), owner_id=None)
-    return (yield from verify(Range.of_one(inbox_id), None))
+    return (yield from verify_inboxes(Range.of_one(inbox_id), None))
 
 
 def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
@@ -114,6 +147,7 @@ def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
         report.findings += fold.findings
         report.notices += fold.notices
     yield from _check_orphans(report, page)
+    yield from _check_fed(report, page)
     yield from _check_attempts(report, {inbox_id: fold.attempts for inbox_id, fold in folds.items()}, page)
     return Range(page.until, within.until) if len(rows) == INBOXES else None
 
@@ -147,6 +181,25 @@ def _check_orphans(report: Verification, page: Range) -> Flow[None]:
         if len(orphans) < ROWS:
             return
         after, version = orphans[-1]
+
+
+def _check_fed(report: Verification, page: Range) -> Flow[None]:
+    """Every event has a position, or waits for one."""
+    after, version = page.after, LAST_VERSION
+    while True:
+        unfed = yield from again(UnfedEvents(after=after, after_version=version, until=page.until, limit=ROWS))
+        for inbox_id, found in unfed:
+            finding = Finding(
+                kind="feed",
+                inbox_id=inbox_id,
+                version=found,
+                expected="a position, or a place in the queue",
+                found="neither",
+            )
+            report.findings.append(finding)
+        if len(unfed) < ROWS:
+            return
+        after, version = unfed[-1]
 
 
 def _check_attempts(report: Verification, made: dict[str, dict[str, int]], page: Range) -> Flow[None]:

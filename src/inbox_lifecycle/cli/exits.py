@@ -29,6 +29,7 @@ class Exit(IntEnum):
     REFUSED = 13
     EXISTS = 14
     CONFLICT = 15
+    NO_SUCH_POINT = 16
     PROVIDER_REJECTED = 20
     PROVIDER_THROTTLED = 21
     PROVIDER_BUSY = 22
@@ -56,6 +57,7 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.REFUSED: "the rules refuse it, or another call won the race",
     Exit.EXISTS: "an inbox with this address exists already",
     Exit.CONFLICT: "the inbox is not at the expected version",
+    Exit.NO_SUCH_POINT: "the inbox's history does not reach that point",
     Exit.PROVIDER_REJECTED: "the provider said no",
     Exit.PROVIDER_THROTTLED: "the provider's rate limit is reached",
     Exit.PROVIDER_BUSY: "the provider runs another warmup job",
@@ -80,6 +82,7 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.TransitionRefused: Exit.REFUSED,
     errors.InboxExists: Exit.EXISTS,
     errors.ConcurrencyConflict: Exit.CONFLICT,
+    errors.NoSuchPoint: Exit.NO_SUCH_POINT,
     errors.ProviderRejected: Exit.PROVIDER_REJECTED,
     errors.ProviderThrottled: Exit.PROVIDER_THROTTLED,
     errors.ProviderBusy: Exit.PROVIDER_BUSY,

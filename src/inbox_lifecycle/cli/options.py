@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, get_type_hints
 
@@ -184,6 +185,21 @@ class Output:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
+
+
+def read_moment(option: str, text: str) -> datetime:
+    """A time from its ISO 8601 form.
+
+    Raises:
+        WrongUsage: it is none, or does not say its zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() is None:
+        raise WrongUsage(f"{option} is a time with its zone, such as 2026-05-01T09:00:00Z")
+    return moment
 
 
 def help_text(doc: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
+from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.domain import Inbox, ReputationPolicy
 from inbox_lifecycle.drivers.sync import Database
 from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
@@ -34,6 +35,7 @@ def make_calls(
     require_actor: bool,
     call_budget: float | None,
     recording_budget: float | None,
+    signer: Signer | None,
 ) -> Calls:
     """The arguments' side of a facade."""
     recording = DEFAULT_RECORDING_BUDGET if recording_budget is None else recording_budget
@@ -50,6 +52,7 @@ def make_calls(
         provider_name=None if one is None else one.name,
         policy=policy or ReputationPolicy(),
         require_actor=require_actor,
+        signer=signer,
     )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from inbox_lifecycle.audit import sealing
+from inbox_lifecycle.audit import proving, sealing, signing
 from inbox_lifecycle.audit import verify as checking
+from inbox_lifecycle.audit.bundles import Bundle
+from inbox_lifecycle.audit.checkpoints import Checkpoint
+from inbox_lifecycle.audit.notes import Signer, Verifier
+from inbox_lifecycle.audit.signing import SignedCheckpoint
 from inbox_lifecycle.audit.subscribing import Handler, Subscription
 from inbox_lifecycle.audit.verify import Verification
 from inbox_lifecycle.canonical import check_text
+from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.errors import InvalidInput
-from inbox_lifecycle.facade.calls import AnyId
+from inbox_lifecycle.facade.calls import AnyId, Calls
 from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import FeedPage
@@ -38,11 +43,36 @@ def feed(*, after: int | None, limit: int) -> Flow[FeedPage]:
     return sealing.feed_page(after=after, limit=limit)
 
 
-def verify(inbox_id: AnyId | None, *, progress: Callable[[int], None] | None) -> Flow[Verification]:
+def checkpoint(calls: Calls, *, against: Sequence[Checkpoint]) -> Flow[SignedCheckpoint]:
+    """A checkpoint of everything there is."""
+    return signing.sign(calls.terms, _signer(calls), against=against)
+
+
+def prove(calls: Calls, inbox_id: AnyId, *, owner_id: str | None, openings: bool) -> Flow[Bundle]:
+    """An inbox's bundle."""
+    known = InboxId(read_id("inbox_id", inbox_id))
+    return proving.prove(calls.terms, _signer(calls), inbox_id=known, owner_id=owner_id, openings=openings)
+
+
+def _signer(calls: Calls) -> Signer:
+    if calls.signer is None:
+        raise InvalidInput("there is no key to sign with: pass signer=Signer.from_file(...) where the facade is made")
+    return calls.signer
+
+
+def verify(
+    inbox_id: AnyId | None,
+    *,
+    against: Sequence[Checkpoint],
+    verifier: Verifier | None,
+    progress: Callable[[int], None] | None,
+) -> Flow[Verification]:
     """Verification of one inbox, or of everything."""
-    if inbox_id is not None:
-        return checking.verify_one(read_id("inbox_id", inbox_id))
-    return checking.verify(checking.Range(), progress)
+    if inbox_id is None:
+        return checking.verify_all(against=against, verifier=verifier, progress=progress)
+    if against or verifier is not None:
+        raise InvalidInput("checkpoints are of all inboxes: leave the inbox out, or leave out `against` and `verifier`")
+    return checking.verify_one(read_id("inbox_id", inbox_id))
 
 
 def read_subscription(

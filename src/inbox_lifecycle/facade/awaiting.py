@@ -13,9 +13,13 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from inbox_lifecycle.audit.bundles import Bundle
+from inbox_lifecycle.audit.notes import Signer
+from inbox_lifecycle.audit.travel import Diff, Why
 from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, ReputationPolicy, Status, WarmupStatus
 from inbox_lifecycle.drivers.bound_async import AsyncBoundDriver
 from inbox_lifecycle.drivers.threaded import AsyncDriver
+from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls
 from inbox_lifecycle.facade.assembly_async import make_async_driver
 from inbox_lifecycle.facade.awaiting_base import Facade
@@ -43,6 +47,7 @@ class AsyncInboxes(Facade):
         require_actor: bool = False,
         call_budget: float | None = None,
         recording_budget: float | None = None,
+        signer: Signer | None = None,
     ) -> None:
         """Open a database that `upgrade_schema` has prepared.
 
@@ -56,6 +61,7 @@ class AsyncInboxes(Facade):
             require_actor: whether a call without an actor is an error.
             call_budget: seconds that a whole call may take, which is the lease of its attempt.
             recording_budget: seconds within which an accepted warmup is recorded.
+            signer: the log's private key, for checkpoints and proofs.
 
         Raises:
             StoreMisconfigured: the database or its driver is not usable.
@@ -68,6 +74,7 @@ class AsyncInboxes(Facade):
             require_actor=require_actor,
             call_budget=call_budget,
             recording_budget=recording_budget,
+            signer=signer,
         )
         self._schema = SchemaLook()
 
@@ -145,8 +152,16 @@ class AsyncInboxes(Facade):
         domain: str | None = None,
         after: str | None = None,
         limit: int = 100,
+        as_of: datetime | None = None,
     ) -> Page[Inbox]:
-        """A page of the owner's inboxes, newest first; pass `next_after` of one page as `after` for the next."""
+        """A page of the owner's inboxes, newest first; pass `next_after` of one page as `after` for the next.
+
+        With `as_of`, an aware time, they are found and given as they were then, those that were not on record left out.
+
+        Raises:
+            InvalidInput: a word, a mark or a time is malformed.
+            NoSuchPoint: the time lies in the future, more than five minutes ahead.
+        """
         return await self._run(
             self._calls.find(
                 owner_id=owner_id,
@@ -155,6 +170,7 @@ class AsyncInboxes(Facade):
                 domain=domain,
                 after=after,
                 limit=limit,
+                as_of=as_of,
             )
         )
 
@@ -204,3 +220,75 @@ class AsyncInboxes(Facade):
             InboxNotFound: no such inbox, not the caller's, or erased.
         """
         return self._attempts(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id))
+
+    async def as_of(
+        self,
+        inbox_id: AnyId,
+        *,
+        owner_id: AnyId,
+        version: int | None = None,
+        at: datetime | None = None,
+        position: int | None = None,
+    ) -> Inbox:
+        """The inbox as it was at one point: a version, a time, or a position of the feed.
+
+        Status, warmup status, version, `updated_at` and `erased_at` are those of then; what never changes is as it is
+        now, which is blank once erased.
+
+        Args:
+            inbox_id: the inbox.
+            version: the number of an event, from 1 on: the inbox as this event left it.
+            at: an aware time: the inbox as the newest event recorded by then left it. Up to five minutes ahead of the
+                clock are taken for clocks that differ.
+            position: the inbox as the feed tells it up to and including this position.
+
+        Raises:
+            InvalidInput: not exactly one point was given, or the time has no zone.
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            NoSuchPoint: its history does not reach that point: before its birth, past its newest event, the future.
+        """
+        return await self._run(
+            points.as_of(
+                self._calls.terms,
+                inbox_id,
+                owner_id=read_owner(owner_id),
+                version=version,
+                at=at,
+                position=position,
+            )
+        )
+
+    async def diff(self, inbox_id: AnyId, a: int | datetime, b: int | datetime, *, owner_id: AnyId) -> Diff:
+        """What happened to the inbox from one point to a later one, each a version or an aware time.
+
+        Raises:
+            InvalidInput: the first point is the later one, or a time has no zone.
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            NoSuchPoint: its history does not reach one of the points.
+            UnknownEvent: a newer version of the library wrote an event.
+        """
+        return await self._run(points.diff(self._calls.terms, inbox_id, a, b, owner_id=read_owner(owner_id)))
+
+    async def why(self, inbox_id: AnyId, *, owner_id: AnyId) -> Why:
+        """Why the inbox is in its state: the event that put it there, who did it, the reason, and the attempt.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            UnknownEvent: a newer version of the library wrote the event.
+        """
+        return await self._run(points.why(inbox_id, owner_id=read_owner(owner_id)))
+
+    async def prove(self, inbox_id: AnyId, *, owner_id: AnyId, openings: bool = True) -> Bundle:
+        """A bundle that proves the inbox's history to anybody who has the log's public key.
+
+        Args:
+            inbox_id: the inbox.
+            owner_id: whose it is.
+            openings: whether the bundle opens who, why and the address; what was opened to somebody stays known.
+
+        Raises:
+            InboxNotFound: no such inbox, not the caller's, or erased.
+            InvalidInput: the facade has no signer.
+            TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+        """
+        return await self._run(auditing.prove(self._calls, inbox_id, owner_id=read_owner(owner_id), openings=openings))

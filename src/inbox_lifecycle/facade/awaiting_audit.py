@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 
-from inbox_lifecycle.audit import subscribing
+from inbox_lifecycle.audit import signing, subscribing
+from inbox_lifecycle.audit.bundles import Bundle
+from inbox_lifecycle.audit.checkpoints import Checkpoint
+from inbox_lifecycle.audit.notes import Verifier
 from inbox_lifecycle.audit.sealing import Sealed
+from inbox_lifecycle.audit.signing import SignedCheckpoint
 from inbox_lifecycle.audit.subscribing import Delivered, Handler
+from inbox_lifecycle.audit.travel import Diff, Why
 from inbox_lifecycle.audit.verify import Verification
-from inbox_lifecycle.facade import auditing
+from inbox_lifecycle.domain import Inbox
+from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.awaiting_base import Facade
 from inbox_lifecycle.facade.calls import AnyId
 from inbox_lifecycle.records import FeedPage, ParkedEvent
@@ -18,21 +25,31 @@ class AuditAsyncOperator(Facade):
     """The part of an operator's facade that reads, seals and proves the history of all inboxes."""
 
     async def verify(
-        self, inbox_id: AnyId | None = None, *, progress: Callable[[int], None] | None = None
+        self,
+        inbox_id: AnyId | None = None,
+        *,
+        against: Sequence[Checkpoint] = (),
+        verifier: Verifier | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Verification:
         """Check that everything is as it was written: of one inbox, or of all.
 
         Rows are the fold of their events, versions are dense, entries canonical, hashes and chains whole, commitments
-        open, attempts accounted for. Nothing is changed, and live writers raise no alarm.
+        open, attempts accounted for. Of all inboxes also: every event has its one position or waits for it, positions
+        are dense and in each inbox's order, the tree over them is the one that was signed. Nothing is changed, and
+        live writers raise no alarm.
 
         Args:
             inbox_id: the one inbox; None for all.
+            against: checkpoints that were kept elsewhere, from `open_checkpoint`: only these show that the end of the
+                history was cut off, or all of it written anew.
+            verifier: the log's public key, to check the signatures of stored checkpoints too.
             progress: called with the number of inboxes verified so far, after each page.
 
         Raises:
             InboxNotFound: no such inbox.
         """
-        return await self._run(auditing.verify(inbox_id, progress=progress))
+        return await self._run(auditing.verify(inbox_id, against=against, verifier=verifier, progress=progress))
 
     async def seal(self, *, limit: int | None = None) -> Sealed:
         """Give the events that wait their positions in the feed, in an order that never shows an inbox backwards.
@@ -90,6 +107,45 @@ class AuditAsyncOperator(Facade):
         wanted = auditing.read_subscription(name, handler, tries=tries, lease=lease, limit=limit, poll=poll)
         return await self._run(subscribing.subscribe(self._calls.terms, wanted))
 
+    async def checkpoint(self, *, against: Sequence[Checkpoint] = ()) -> SignedCheckpoint:
+        """Seal what waits, and sign the tree over all of it: a C2SP checkpoint.
+
+        Keep the note where this database's owner cannot reach it: it is what shows later that the history was cut off
+        or written anew. Where nothing is new it is the last one again. Checkpoints are stored too, and never change.
+
+        Args:
+            against: checkpoints kept elsewhere, from `open_checkpoint`, that the tree has to extend as well.
+
+        Raises:
+            InvalidInput: the facade has no signer, or there is no event yet.
+            TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+        """
+        return await self._run(auditing.checkpoint(self._calls, against=against))
+
+    async def checkpoints(self) -> AsyncIterator[str]:
+        """The notes of all stored checkpoints, from the smallest to the largest."""
+        after, origin, full = -1, "", True
+        while full:
+            page = await self._run(signing.checkpoints_page(after=after, after_origin=origin))
+            for _, _, note in page:
+                yield note
+            full = len(page) == signing.PAGE
+            origin, after, _ = page[-1] if page else (origin, after, "")
+
+    async def prove(self, inbox_id: AnyId, *, openings: bool = True) -> Bundle:
+        """A bundle that proves an inbox's history to anybody who has the log's public key; erased inboxes included.
+
+        Args:
+            inbox_id: the inbox.
+            openings: whether the bundle opens who, why and the address; what was opened to somebody stays known.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            InvalidInput: the facade has no signer.
+            TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+        """
+        return await self._run(auditing.prove(self._calls, inbox_id, owner_id=None, openings=openings))
+
     async def parked(self, name: str) -> AsyncIterator[ParkedEvent]:
         """The events that a subscription's handler kept failing on, in order of position."""
         known, after, full = auditing.read_subscription_name(name), -1, True
@@ -108,3 +164,59 @@ class AuditAsyncOperator(Facade):
         """
         wanted = auditing.read_subscription(name, handler, tries=tries, lease=lease)
         return await self._run(subscribing.redeliver(self._calls.terms, wanted))
+
+    async def as_of(
+        self,
+        inbox_id: AnyId,
+        *,
+        version: int | None = None,
+        at: datetime | None = None,
+        position: int | None = None,
+    ) -> Inbox:
+        """The inbox as it was at one point: a version, a time, or a position of the feed.
+
+        Status, warmup status, version, `updated_at` and `erased_at` are those of then; what never changes is as it is
+        now, which is blank once erased.
+
+        Args:
+            inbox_id: the inbox.
+            version: the number of an event, from 1 on: the inbox as this event left it.
+            at: an aware time: the inbox as the newest event recorded by then left it. Up to five minutes ahead of the
+                clock are taken for clocks that differ.
+            position: the inbox as the feed tells it up to and including this position.
+
+        Raises:
+            InvalidInput: not exactly one point was given, or the time has no zone.
+            InboxNotFound: no such inbox.
+            NoSuchPoint: its history does not reach that point: before its birth, past its newest event, the future.
+        """
+        return await self._run(
+            points.as_of(
+                self._calls.terms,
+                inbox_id,
+                owner_id=None,
+                version=version,
+                at=at,
+                position=position,
+            )
+        )
+
+    async def diff(self, inbox_id: AnyId, a: int | datetime, b: int | datetime) -> Diff:
+        """What happened to the inbox from one point to a later one, each a version or an aware time.
+
+        Raises:
+            InvalidInput: the first point is the later one, or a time has no zone.
+            InboxNotFound: no such inbox.
+            NoSuchPoint: its history does not reach one of the points.
+            UnknownEvent: a newer version of the library wrote an event.
+        """
+        return await self._run(points.diff(self._calls.terms, inbox_id, a, b, owner_id=None))
+
+    async def why(self, inbox_id: AnyId) -> Why:
+        """Why the inbox is in its state: the event that put it there, who did it, the reason, and the attempt.
+
+        Raises:
+            InboxNotFound: no such inbox.
+            UnknownEvent: a newer version of the library wrote the event.
+        """
+        return await self._run(points.why(inbox_id, owner_id=None))

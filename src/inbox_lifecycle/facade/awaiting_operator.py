@@ -45,8 +45,16 @@ class AsyncOperator(AuditAsyncOperator):
         domain: str | None = None,
         after: str | None = None,
         limit: int = 100,
+        as_of: datetime | None = None,
     ) -> Page[Inbox]:
-        """A page of inboxes, newest first; pass `next_after` of one page as `after` for the next."""
+        """A page of inboxes, newest first; pass `next_after` of one page as `after` for the next.
+
+        With `as_of`, an aware time, they are found and given as they were then, those that were not on record left out.
+
+        Raises:
+            InvalidInput: a word, a mark or a time is malformed.
+            NoSuchPoint: the time lies in the future, more than five minutes ahead.
+        """
         return await self._run(
             self._calls.find(
                 owner_id=owner_id,
@@ -55,6 +63,7 @@ class AsyncOperator(AuditAsyncOperator):
                 domain=domain,
                 after=after,
                 limit=limit,
+                as_of=as_of,
             )
         )
 

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from inbox_lifecycle.address import read_address, read_domain
 from inbox_lifecycle.audit import history
+from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.canonical import check_text
 from inbox_lifecycle.context import Context, current_context
 from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Pair, ReputationPolicy, Status, WarmupStatus
 from inbox_lifecycle.errors import InvalidInput, MalformedText
+from inbox_lifecycle.facade import points
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.lifecycle import births, erasure, moves
@@ -53,6 +55,8 @@ class Calls:
     require_actor: bool
     #: Who acts, for an operator's facade.
     actor: str | None = None
+    #: The log's private key; None for a facade that never signs.
+    signer: Signer | None = None
 
     def acting_as(self, actor: str) -> Calls:
         """The same, for an operator."""
@@ -137,20 +141,20 @@ class Calls:
         domain: str | None,
         after: str | None,
         limit: int,
+        as_of: datetime | None,
     ) -> Flow[Page[Inbox]]:
-        """A page of inboxes."""
+        """A page of inboxes, as they are or as they were."""
         if not 1 <= limit <= LARGEST_PAGE:
             raise InvalidInput(f"limit is from 1 to {LARGEST_PAGE}")
-        return history.find(
-            FindInboxes(
-                owner_id=self._owner(owner_id),
-                status=None if status is None else _one_of(Status, "status", status),
-                warmup_status=None if warmup_status is None else _one_of(WarmupStatus, "warmup_status", warmup_status),
-                domain=None if domain is None else read_domain(check_text("domain", domain)),
-                after=None if after is None else read_mark(after),
-                limit=limit,
-            )
+        search = FindInboxes(
+            owner_id=self._owner(owner_id),
+            status=None if status is None else _one_of(Status, "status", status),
+            warmup_status=None if warmup_status is None else _one_of(WarmupStatus, "warmup_status", warmup_status),
+            domain=None if domain is None else read_domain(check_text("domain", domain)),
+            after=None if after is None else read_mark(after),
+            limit=limit,
         )
+        return history.find(search) if as_of is None else points.find(self.terms, search, as_of)
 
     def ban(
         self, inbox_id: AnyId, *, reason: str | None, idempotency_key: str | None, expected_version: int | None

@@ -25,14 +25,14 @@ from inbox_lifecycle.errors import InboxExists, InboxLifecycleError, StoreConten
 from inbox_lifecycle.flow import Flow, again, once
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.warmup import request_warmup
-from inbox_lifecycle.store.faults import ConstraintViolated
+from inbox_lifecycle.store.faults import DOMAIN_KEPT, ConstraintViolated
 from inbox_lifecycle.store.looks import GetInbox, LookForEvent
 from inbox_lifecycle.store.statements import RegisterInbox
 from inbox_lifecycle.terms import Terms
 
 logger = logging.getLogger("inbox_lifecycle")
 
-# The domain's row may be made by another call at the same moment, and a stricter isolation may undo ours for it.
+# The domain's row may be made, or dropped by an erasure, at the same moment; a stricter isolation may undo ours for it.
 _TRIES = 5
 
 _EXISTS = {
@@ -151,7 +151,7 @@ def _explain_failure(statement: RegisterInbox, failure: StoreUnavailable | Const
         raise StoreUnavailable(unseen.why, maybe_applied=True) from None
     if looked is not None and looked.moved is not None:
         return looked.moved.as_left(looked.seen.inbox)
-    if isinstance(failure, StoreUnavailable):
+    if isinstance(failure, StoreUnavailable) or failure.constraint == DOMAIN_KEPT:
         return None
     exists = _EXISTS.get(failure.constraint)
     if exists is None:

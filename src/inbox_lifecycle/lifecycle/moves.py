@@ -1,4 +1,4 @@
-"""The moves that operators make: ban, correct, fail_warmup, graduate. Load, decide, swap; a miss decides again.
+"""The moves that operators make: ban, correct, fail_warmup, graduate, erase. Load, decide, swap; a miss decides again.
 
 A miss means that somebody else moved the inbox: the rules judge the new state, with a new event. That is safe without a
 fence, for an event can only ever land at the one version it was made for; as long as the inbox stands at the version
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inbox_lifecycle.codec import EVENT_NAMES, encode_event
+from inbox_lifecycle.codec import EVENT_NAMES, EncodedEvent, encode_event
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import (
     RULE_OF,
@@ -45,6 +45,7 @@ from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.record import answer_by_key, look_until, mailbox_of, provider_of, until
 from inbox_lifecycle.providers.port import Figures
+from inbox_lifecycle.store.erasing import CommitErasure
 from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.looks import GetInbox, LookForEvent
 from inbox_lifecycle.store.rows import Seen
@@ -66,22 +67,28 @@ class Request:
 
 Asked = tuple[Command, InboxEvent]
 Prepare = Callable[[Terms, Inbox], Flow[Asked]]
+#: A statement that swaps the row at the version before its event's.
+Swap = CommitMove | CommitErasure
+
+
+def _plain_swap(event: EncodedEvent, inbox: Inbox) -> Swap:
+    return CommitMove(event=event, seen_version=inbox.version, owner_id=inbox.owner_id)
 
 
 def ban(terms: Terms, request: Request) -> Flow[Inbox]:
     """Take an inbox out."""
-    return (yield from _move(terms, request, InboxBanned, lambda _terms, _inbox: done((Ban(), InboxBanned()))))
+    return (yield from move(terms, request, InboxBanned, lambda _terms, _inbox: done((Ban(), InboxBanned()))))
 
 
 def correct(terms: Terms, request: Request, to: Pair) -> Flow[Inbox]:
     """Set a pair by hand."""
     asked: Asked = (Correct(to), InboxCorrected())
-    return (yield from _move(terms, request, InboxCorrected, lambda _terms, _inbox: done(asked)))
+    return (yield from move(terms, request, InboxCorrected, lambda _terms, _inbox: done(asked)))
 
 
 def fail_warmup(terms: Terms, request: Request) -> Flow[Inbox]:
     """Take back a warmup on the provider's word."""
-    return (yield from _move(terms, request, WarmupFailed, _ask_whether_warming))
+    return (yield from move(terms, request, WarmupFailed, _ask_whether_warming))
 
 
 def graduate(terms: Terms, request: Request, policy: ReputationPolicy) -> Flow[Inbox]:
@@ -90,10 +97,28 @@ def graduate(terms: Terms, request: Request, policy: ReputationPolicy) -> Flow[I
     def prepare(terms: Terms, inbox: Inbox) -> Flow[Asked]:
         return _ask_for_figures(terms, inbox, policy)
 
-    return (yield from _move(terms, request, InboxGraduated, prepare))
+    return (yield from move(terms, request, InboxGraduated, prepare))
 
 
-def _move(terms: Terms, request: Request, event_type: type[InboxEvent], prepare: Prepare) -> Flow[Inbox]:
+def move(
+    terms: Terms,
+    request: Request,
+    event_type: type[InboxEvent],
+    prepare: Prepare,
+    swap: Callable[[EncodedEvent, Inbox], Swap] = _plain_swap,
+) -> Flow[Inbox]:
+    """Load, decide and swap, until it is done or refused.
+
+    Args:
+        event_type: the event that the move is recorded by.
+        prepare: the command and the event, from the inbox as it stands.
+        swap: the statement, from the event and the inbox as it stands.
+
+    Raises:
+        InboxNotFound: no such inbox.
+        TransitionRefused: the rules forbid it.
+        ConcurrencyConflict: it is not at the version expected, or never stood still.
+    """
     key = request.context.idempotency_key
     actual = 0
     for _ in range(_ROUNDS):
@@ -106,16 +131,16 @@ def _move(terms: Terms, request: Request, event_type: type[InboxEvent], prepare:
         if request.expected_version not in (None, actual):
             raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
         command, event = yield from prepare(terms, seen.inbox)
-        inbox = yield from _commit(terms, seen, command, event, request.context)
+        encoded = _encode(terms, seen, command, event, request.context)
+        inbox = yield from _swap(terms, swap(encoded, seen.inbox))
         if inbox is not None:
             return inbox
     raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
 
 
-def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, context: Context) -> Flow[Inbox | None]:
+def _encode(terms: Terms, seen: Seen, command: Command, event: InboxEvent, context: Context) -> EncodedEvent:
     inbox = seen.inbox
-    now = terms.recorded_at(inbox)
-    encoded = encode_event(
+    return encode_event(
         event,
         decide(inbox.state, command, inbox_id=inbox.id),
         # By the unclamped clock, so that verification can tell how far it ran behind.
@@ -123,14 +148,12 @@ def _commit(terms: Terms, seen: Seen, command: Command, event: InboxEvent, conte
         inbox_id=inbox.id,
         version=inbox.version + 1,
         previous=seen.head_hash,
-        recorded_at=now,
+        recorded_at=terms.recorded_at(inbox),
         context=context,
     )
-    statement = CommitMove(event=encoded, seen_version=inbox.version, owner_id=inbox.owner_id)
-    return (yield from _swap(terms, statement))
 
 
-def _swap(terms: Terms, statement: CommitMove) -> Flow[Inbox | None]:
+def _swap(terms: Terms, statement: Swap) -> Flow[Inbox | None]:
     """The moved inbox, or None once it is sure that this event can never land: its version belongs to another."""
     deadline = terms.monotonic() + terms.recording_budget
     while True:

@@ -70,8 +70,8 @@ def is_prepared(engine: Engine) -> bool:
 def prepare_sqlite(engine: Engine) -> Engine:
     """Make a host's SQLite engine fit to share its transactions with us; call it right after `create_engine`.
 
-    Sets WAL and foreign keys, and begins every transaction as IMMEDIATE: a deferred one that reads first fails at its
-    first write whenever another writer was faster, however long the busy timeout.
+    Sets WAL, foreign keys and secure deletion, and begins every transaction as IMMEDIATE: a deferred one that reads
+    first fails at its first write whenever another writer was faster, however long the busy timeout.
     """
     if engine.dialect.name != "sqlite" or is_prepared(engine):
         return engine
@@ -130,6 +130,8 @@ def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("pragma journal_mode = wal")
     cursor.execute("pragma foreign_keys = on")
+    # What was erased is overwritten where it stood.
+    cursor.execute("pragma secure_delete = on")
     cursor.close()
 
 

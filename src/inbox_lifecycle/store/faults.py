@@ -43,6 +43,9 @@ _SQLITE_CONSTRAINTS = {
     "UNIQUE constraint failed: inbox_events.inbox_id, inbox_events.idempotency_key": "inbox_events_idempotency_key",
     "UNIQUE constraint failed: inbox_events.inbox_id, inbox_events.version": "inbox_events_pkey",
 }
+#: The constraint that keeps a domain's row and the inboxes that refer to it together.
+DOMAIN_KEPT = "inboxes_email_domain"
+
 _OUR_NAME = re.compile(
     r"^(?:CHECK constraint failed: )?(inboxes|inbox_events|inbox_attempts|email_domains|inbox_feed)_\w+$"
 )
@@ -119,7 +122,7 @@ def _explain_postgresql(error: Exception, backend: Backend, *, sent: bool) -> St
     if state == _INSUFFICIENT_PRIVILEGE:
         return StoreMisconfigured(
             "the database role lacks a right: migrate as the tables' owner, "
-            "and run as a role that `inbox-lifecycle db grant` has let in"
+            "and run as a role that `inbox-lifecycle db grant` has let in (to erase and prune: `--as keeper`)"
         )
     if state.startswith(_INTEGRITY_CLASS):
         return ConstraintViolated(_constraint_name(error))

@@ -5,6 +5,7 @@ They are marked `writes = False`, so that SQLite need not take its one write loc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -23,7 +24,7 @@ from inbox_lifecycle.store.rows import (
     read_open_attempt,
     read_seen,
 )
-from inbox_lifecycle.store.session import Session
+from inbox_lifecycle.store.session import Session, Values
 
 #: Smaller than every UUID: where walks by id begin.
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -110,6 +111,12 @@ class FindInboxes:
 
     def run(self, session: Session) -> Page[Inbox]:
         """The page."""
+        return self.page(session, reads.FIND, reads.FIND_CONDITIONS)
+
+    def page(
+        self, session: Session, template: str, conditions: Mapping[str, str], values: Values | None = None
+    ) -> Page[Inbox]:
+        """The page by a template with such conditions, and with values of its own."""
         wanted: dict[str, object] = {
             "owner_id": self.owner_id,
             "status": self.status,
@@ -122,10 +129,11 @@ class FindInboxes:
                 "after_time": at if session.backend.is_sqlite else datetime.fromisoformat(at),
                 "after_id": inbox_id,
             }
-        values = {name: value for name, value in wanted.items() if value is not None}
-        conditions = [condition for name, condition in reads.FIND_CONDITIONS.items() if name in values]
-        template = reads.FIND.replace("{conditions}", " and ".join(conditions) or "1 = 1")
-        rows = session.all(template, {**values, "limit": self.limit + 1})
+        given = {name: value for name, value in wanted.items() if value is not None}
+        held = " and ".join(condition for name, condition in conditions.items() if name in given)
+        rows = session.all(
+            template.replace("{conditions}", held or "1 = 1"), {**(values or {}), **given, "limit": self.limit + 1}
+        )
         inboxes = tuple(read_inbox(row) for row in rows[: self.limit])
         more = len(rows) > self.limit
         return Page(inboxes, page_mark(inboxes[-1]) if more else None)

@@ -10,7 +10,7 @@ What was learnt the hard way and must stay:
 
 from __future__ import annotations
 
-from inbox_lifecycle.store.reads import CLOSE_ATTEMPT, CLOSED
+from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED
 from inbox_lifecycle.store.rows import INBOX_COLUMNS, LANDED_COLUMNS
 from inbox_lifecycle.store.session import Row, Session, Values
 
@@ -143,6 +143,31 @@ with closed as ({CLOSE_ATTEMPT.strip()} returning 1)
 {CLOSED.replace("cast(:closed as integer)", "(select count(*) from closed)").strip()}
 """  # noqa: S608 - constants only
 
+# An erasure holds all attempts before the inbox. The row is blanked as it is swapped, for a statement updates a row
+# once; the erasure's own event is not in the statement's snapshot, so that only the earlier ones are blanked.
+_HELD = """
+held as materialized (
+    select a.id from {s}inbox_attempts a where a.inbox_id = cast(:inbox_id as uuid) order by a.id for update
+), """
+
+_BLANK_ROW = """, erased_at = cast(:recorded_at as timestamptz), owner_id = null, email_domain_id = null,
+        email_address = null, address_key = null, provider_ref = null
+    from (select count(*) as attempts from held) h
+    """
+
+_BLANKED = f""", blanked as (
+    update {{s}}inbox_events e set {BLANKED_COLUMNS}, context_key = null
+    from swap where e.inbox_id = swap.id and e.version < swap.version
+), forgotten as (
+    update {{s}}inbox_attempts a set {BLANKED_COLUMNS} from swap where a.inbox_id = swap.id
+), orphaned as (
+    delete from {{s}}email_domains d using swap
+    where d.id = cast(:email_domain_id as uuid) and not exists (
+        select from {{s}}inboxes o where o.email_domain_id = d.id and o.id <> swap.id)
+)"""  # noqa: S608 - constants and our own schema only
+
+COMMIT_ERASURE = "with " + _HELD + _SWAP.replace("{fenced}", _BLANK_ROW) + _BLANKED + _MOVED_ROW
+
 
 def open_attempt(session: Session, values: Values, *, as_operator: bool) -> Row | None:
     """Load, own and open in one statement."""
@@ -157,6 +182,11 @@ def commit_warmup(session: Session, values: Values) -> Row | None:
 def commit_move(session: Session, values: Values) -> Row | None:
     """Swap, event and queue row in one statement."""
     return session.one(COMMIT_MOVE, values)
+
+
+def commit_erasure(session: Session, values: Values) -> Row | None:
+    """Swap, event, queue row, and everything personal blanked, in one statement."""
+    return session.one(COMMIT_ERASURE, values)
 
 
 def close_attempt(session: Session, values: Values) -> Row:

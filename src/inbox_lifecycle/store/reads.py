@@ -89,6 +89,44 @@ update {s}inbox_attempts set to_disable = {false}
 where inbox_id = cast(:inbox_id as {id}) and id = cast(:attempt_id as {id}) and to_disable
 """
 
+# Who, why and from where, as erasure leaves it beside events and attempts.
+BLANKED_COLUMNS = (
+    "owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null"
+)
+
+# Attempts opened by calls that had looked before the erasure was there to be seen.
+_BLANK_LATE = f"""
+update {{s}}inbox_attempts set {BLANKED_COLUMNS}
+where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
+       or causation_id is not null or idempotency_key is not null)
+  and exists (select 1 from {{s}}inboxes i where i.id = inbox_id and i.erased_at is not null)
+  and {{which}}
+"""  # noqa: S608 - constants and our own schema only
+
+BLANK_LATE_ATTEMPTS_OF_ALL = _BLANK_LATE.replace("{which}", "1 = 1")
+BLANK_LATE_ATTEMPTS_OF_ONE = _BLANK_LATE.replace("{which}", "inbox_id = cast(:inbox_id as {id})")
+
+# Only what is over: closed long ago, marked for nothing, and past the lease of its call.
+_PRUNABLE = """outcome is not null and not to_disable and closed_at < cast(:before as {time}) and lease_until < {now}
+  and (inbox_id, id) > (cast(:after_inbox as {id}), cast(:after_attempt as {id}))"""
+
+# Where the next so many end.
+PRUNABLE_UNTIL = f"""
+select p.inbox_id, p.id
+from (
+    select inbox_id, id from {{s}}inbox_attempts where {_PRUNABLE}
+    order by inbox_id, id
+    limit cast(:limit as integer)
+) p
+order by p.inbox_id desc, p.id desc
+limit 1
+"""  # noqa: S608 - constants and our own schema only
+
+PRUNE_ATTEMPTS = f"""
+delete from {{s}}inbox_attempts
+where {_PRUNABLE} and (inbox_id, id) <= (cast(:until_inbox as {{id}}), cast(:until_attempt as {{id}}))
+"""  # noqa: S608 - constants and our own schema only
+
 FIND = f"""
 select {INBOX_COLUMNS}
 from {_WITH_DOMAIN}

@@ -1,14 +1,19 @@
-"""The database role that a service runs as: it can append, and nothing else.
+"""The database roles that services run as, by what each may do.
 
-Migrate as the tables' owner and run as such a role. The guards hold against ordinary SQL of both, but an owner can take
+    writer     appends events, moves rows, opens and closes attempts, seals the feed; takes nothing away
+    keeper     the same, and blanks what is erasable, drops domains that nobody has, and deletes attempts
+    auditor    looks
+
+Migrate as the tables' owner and run as such a role. The guards hold against ordinary SQL of all, but an owner can take
 them off first. Rights stand column by column, so that a later migration's columns are closed until they are granted.
 Row-level security is on for every table, and its policies name the role.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final, Literal, get_args
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
@@ -24,8 +29,15 @@ _LONGEST_NAME = 63
 # Quoted or not, these are never roles: a grant to the first one would open the tables to everybody.
 _NO_ROLES = ("public", "none")
 
+#: What a role may do.
+Kind = Literal["writer", "keeper", "auditor"]
+#: All of them.
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+Rights = Mapping[str, tuple[str, ...]]
+
 # A row moves, and an attempt opens and closes, by these columns alone. A queue row's number is drawn by the database.
-_RIGHTS: dict[str, tuple[str, ...]] = {
+_WRITER: Final[Rights] = {
     "email_domains": ("select", "insert"),
     "inboxes": ("select", "insert", "update (status, warmup_status, version, head_hash, updated_at)"),
     "inbox_events": ("select", "insert"),
@@ -35,8 +47,32 @@ _RIGHTS: dict[str, tuple[str, ...]] = {
         "update (outcome, closed_at, event_version, detail, to_disable)",
         "update (lease_until, seen_version, seen_status, seen_warmup_status)",
     ),
-    "inbox_feed_queue": ("select", "insert (inbox_id, version, hash)"),
+    # A queue row goes when its event gets its position, and the head is the one row that a sequencer locks and moves.
+    "inbox_feed_queue": ("select", "insert (inbox_id, version, hash)", "delete"),
+    "inbox_feed_head": ("select", "update (next_position)"),
+    "inbox_feed": ("select", "insert"),
+    "inbox_tree_nodes": ("select", "insert"),
+    "inbox_checkpoints": ("select", "insert"),
+    # Where consumers stand is theirs to say, and no evidence.
+    "inbox_subscriptions": ("select", "insert", "update", "delete"),
+    "inbox_parked_events": ("select", "insert", "update", "delete"),
     VERSION_TABLE: ("select",),
+}
+
+_WHO_AND_WHY = "owner_id, actor, reason, correlation_id, causation_id, idempotency_key"
+
+# What a keeper has on top: the guards let it blank an event only after the inbox, and the inbox only with its event.
+_KEEPER_ALSO: Final[Rights] = {
+    "email_domains": ("delete",),
+    "inboxes": ("update (owner_id, email_domain_id, email_address, address_key, provider_ref, erased_at)",),
+    "inbox_events": (f"update ({_WHO_AND_WHY}, context_key)",),
+    "inbox_attempts": (f"update ({_WHO_AND_WHY})", "delete"),
+}
+
+_RIGHTS: Final[Mapping[str, Rights]] = {
+    "writer": _WRITER,
+    "keeper": {table: (*rights, *_KEEPER_ALSO.get(table, ())) for table, rights in _WRITER.items()},
+    "auditor": dict.fromkeys(_WRITER, ("select",)),
 }
 
 _STANDING = text(
@@ -59,32 +95,70 @@ _STANDING_POLICIES = text(
 
 
 def writer_grants(role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
-    """The statements that let a role append and nothing else; running them again changes nothing.
+    """The statements that let a role append and nothing else, whatever it could do before; run them in a transaction.
 
     Raises:
         InvalidInput: the name of the role or the schema cannot be one.
     """
+    return grants("writer", role, schema)
+
+
+def keeper_grants(role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
+    """The statements that let a role append, erase and prune, and nothing else; run them in a transaction.
+
+    Raises:
+        InvalidInput: the name of the role or the schema cannot be one.
+    """
+    return grants("keeper", role, schema)
+
+
+def auditor_grants(role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
+    """The statements that let a role look and nothing else; run them in a transaction.
+
+    Raises:
+        InvalidInput: the name of the role or the schema cannot be one.
+    """
+    return grants("auditor", role, schema)
+
+
+def grants(kind: str, role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
+    """The statements that make a role one of a kind; run them in a transaction, again and again if you like.
+
+    Between taking the rights and giving them the role would have none, and between dropping a policy and making it
+    again it would see no rows.
+
+    Raises:
+        InvalidInput: there is no such kind, or the name of the role or the schema cannot be one.
+    """
+    if kind not in _RIGHTS:
+        raise InvalidInput(f"a role is one of {', '.join(KINDS)}")
     _refuse_no_role(role)
     grantee, home = _quoted("role", role), _quoted("schema", schema)
     return (
         f"grant usage on schema {home} to {grantee}",
-        *(f"grant {', '.join(rights)} on {home}.{table} to {grantee}" for table, rights in _RIGHTS.items()),
-        *(statement for table in _RIGHTS for statement in _policy(f"{home}.{table}", grantee)),
+        *(statement for table in _RIGHTS[kind] for statement in _policy(f"{home}.{table}", grantee)),
+        *(f"revoke all on {home}.{table} from {grantee}" for table in _RIGHTS[kind]),
+        *(f"grant {', '.join(rights)} on {home}.{table} to {grantee}" for table, rights in _RIGHTS[kind].items()),
     )
 
 
-def apply_grants(database: str | URL | Engine | Connection, role: str, schema: str | None = None) -> None:
-    """Let an existing role append to our tables and do nothing else; run it as their owner, after each upgrade.
+def apply_grants(
+    database: str | URL | Engine | Connection, role: str, schema: str | None = None, kind: Kind = "writer"
+) -> None:
+    """Let an existing role do on our tables what its kind may do and nothing else.
 
-    On a Connection it is part of the caller's transaction, and committing is the caller's.
+    Run it as the tables' owner, again after each upgrade, since later tables are closed until they are granted. What
+    the role could do on our tables before is taken from it in the same transaction. On a Connection it is part of
+    the caller's transaction, and committing is the caller's.
 
     Args:
         database: a URL, an Engine, or a Connection of the tables' owner.
         role: the role as it is called, unquoted.
         schema: PostgreSQL schema of our tables, `inbox_lifecycle` unless said.
+        kind: `writer`, `keeper` or `auditor`.
 
     Raises:
-        InvalidInput: the name of the role or the schema cannot be one.
+        InvalidInput: there is no such kind, or the name of the role or the schema cannot be one.
         StoreMisconfigured: there is no such role, no grant could limit it, or the database has no roles.
         SchemaMismatch: our tables are not there.
         StoreUnavailable: the database did not answer.
@@ -93,7 +167,7 @@ def apply_grants(database: str | URL | Engine | Connection, role: str, schema: s
         home = backend.schema
         if home is None:
             raise StoreMisconfigured("SQLite has no roles: limit who may write the file instead")
-        statements = writer_grants(role, home)
+        statements = grants(kind, role, home)
         _refuse_unlimited(connection, role, home)
         standing = {
             statement
@@ -109,7 +183,8 @@ def apply_grants(database: str | URL | Engine | Connection, role: str, schema: s
 
 
 def _policy(table: str, grantee: str) -> tuple[str, str]:
-    # Policies are named table by table, so the role's own name does, and cannot be cut off.
+    # Policies are named table by table, so the role's own name does, and cannot be cut off. They are the same for every
+    # kind of role, so that it can change without locking a table; what may be done is for the grants to say.
     return (
         f"drop policy if exists {grantee} on {table}",
         f"create policy {grantee} on {table} for all to {grantee} using (true) with check (true)",

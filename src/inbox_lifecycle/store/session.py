@@ -24,12 +24,14 @@ DEFAULT_SCHEMA = "inbox_lifecycle"
 _POSTGRESQL_WORDS = {
     "{id}": "uuid",
     "{time}": "timestamptz",
+    "{bytes}": "bytea",
     "{now}": "statement_timestamp()",
     "{false}": "false",
 }
 _SQLITE_WORDS = {
     "{id}": "text",
     "{time}": "text",
+    "{bytes}": "blob",
     "{now}": "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'",
     "{clock}": "'%Y-%m-%dT%H:%M:%f'",
     "{false}": "0",

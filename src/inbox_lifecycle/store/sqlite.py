@@ -6,7 +6,7 @@ row cannot wait here for its event, as triggers fire at once. The one writer at 
 
 from __future__ import annotations
 
-from inbox_lifecycle.store.reads import CLOSE_ATTEMPT, CLOSED
+from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED
 from inbox_lifecycle.store.rows import INBOX_COLUMNS, LANDED_COLUMNS
 from inbox_lifecycle.store.session import Row, Session, Values
 
@@ -74,6 +74,27 @@ ROW = f"""
 select {INBOX_COLUMNS} from inboxes i left join email_domains d on d.id = i.email_domain_id where i.id = :inbox_id
 """  # noqa: S608 - constants only
 
+BLANK_ROW = """
+update inboxes
+set erased_at = :recorded_at, owner_id = null, email_domain_id = null, email_address = null, address_key = null,
+    provider_ref = null
+where id = :inbox_id
+"""
+
+BLANK_EVENTS = f"""
+update inbox_events set {BLANKED_COLUMNS}, context_key = null
+where inbox_id = :inbox_id and version <= :seen_version
+"""  # noqa: S608 - constants only
+
+BLANK_ATTEMPTS = f"""
+update inbox_attempts set {BLANKED_COLUMNS} where inbox_id = :inbox_id
+"""  # noqa: S608 - constants only
+
+DROP_ORPHANED_DOMAIN = """
+delete from email_domains
+where id = :email_domain_id and not exists (select 1 from inboxes o where o.email_domain_id = :email_domain_id)
+"""
+
 MAKE_DOMAIN = """
 insert into email_domains (id, owner_id, domain, status, created_at)
 values (:domain_id, :owner_id, :domain, 'pending', :recorded_at)
@@ -119,6 +140,15 @@ def commit_move(session: Session, values: Values) -> Row | None:
     """Event (which moves the row) and queue row."""
     if session.run(INSERT_MOVE, values) != 1:
         return None
+    return _queue_and_read(session, values)
+
+
+def commit_erasure(session: Session, values: Values) -> Row | None:
+    """Event (which moves the row), everything personal blanked, and queue row."""
+    if session.run(INSERT_MOVE, values) != 1:
+        return None
+    for blanking in (BLANK_ROW, BLANK_EVENTS, BLANK_ATTEMPTS, DROP_ORPHANED_DOMAIN):
+        session.run(blanking, values)
     return _queue_and_read(session, values)
 
 

@@ -48,7 +48,7 @@ class OpenTheAttempt:
             "now": session.backend.time(self.now),
             "lease": self.lease,
         }
-        row = _spelling(session).open_attempt(session, values, as_operator=self.owner_id is None)
+        row = spelling(session).open_attempt(session, values, as_operator=self.owner_id is None)
         return None if row is None else read_seen(row)
 
 
@@ -69,14 +69,14 @@ class CommitWarmup:
     def run(self, session: Session) -> Inbox | None:
         """The moved inbox; None where the fence or the swap missed."""
         values = {
-            **_event_values(session, self.event),
+            **event_values(session, self.event),
             "seen_version": self.seen_version,
             "owner_id": self.owner_id,
             "attempt_id": self.attempt_id,
             "now": session.backend.time(self.now),
             "patience": f"{max(1, int(self.patience * 1000))}ms",
         }
-        row = _spelling(session).commit_warmup(session, values)
+        row = spelling(session).commit_warmup(session, values)
         return None if row is None else read_inbox(row)
 
 
@@ -93,11 +93,11 @@ class CommitMove:
     def run(self, session: Session) -> Inbox | None:
         """The moved inbox; None where the swap missed."""
         values = {
-            **_event_values(session, self.event),
+            **event_values(session, self.event),
             "seen_version": self.seen_version,
             "owner_id": self.owner_id,
         }
-        row = _spelling(session).commit_move(session, values)
+        row = spelling(session).commit_move(session, values)
         return None if row is None else read_inbox(row)
 
 
@@ -120,7 +120,7 @@ class RegisterInbox:
     def run(self, session: Session) -> Inbox | None:
         """The inbox; None where another call made the domain meanwhile, and the statement is to be run again."""
         values = {
-            **_event_values(session, self.event),
+            **event_values(session, self.event),
             "owner_id": self.owner_id,
             "domain_id": self.domain_id,
             "domain": self.domain,
@@ -130,7 +130,7 @@ class RegisterInbox:
             "provider_ref": self.provider_ref,
             "created_at": session.backend.time(self.created_at),
         }
-        row = _spelling(session).register(session, values)
+        row = spelling(session).register(session, values)
         return None if row is None else read_inbox(row)
 
 
@@ -166,7 +166,7 @@ class CloseAttempt:
             "accepted": int(self.accepted),
             "idempotency_key": self.idempotency_key,
         }
-        row = _spelling(session).close_attempt(session, values)
+        row = spelling(session).close_attempt(session, values)
         return Closed(bool(row[0]), read_landed(row[1:]))
 
 
@@ -185,7 +185,8 @@ class ClearMark:
         return session.run(reads.CLEAR_MARK, values) == 1
 
 
-def _spelling(session: Session) -> ModuleType:
+def spelling(session: Session) -> ModuleType:
+    """The module that spells statements for the session's database."""
     return sqlite if session.backend.is_sqlite else postgresql
 
 
@@ -199,7 +200,8 @@ def _context_values(context: Context) -> dict[str, object]:
     }
 
 
-def _event_values(session: Session, event: EncodedEvent) -> Values:
+def event_values(session: Session, event: EncodedEvent) -> Values:
+    """An event and what stands beside it, as parameters."""
     return {
         **_context_values(event.context),
         "context_owner_id": event.context.owner_id,

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from inbox_lifecycle.cli.commands import database, looking, moving, settling, trying
+from inbox_lifecycle.cli.commands import database, keeping, looking, moving, settling, travelling, trying
 from inbox_lifecycle.cli.options import flattened
 
 Commands = Mapping[str, Callable[..., object]]
@@ -27,9 +27,16 @@ PANELS: Final[Mapping[str, Commands]] = {
         "find": looking.find,
         "history": looking.history,
         "attempts": looking.attempts,
+        "as-of": travelling.as_of,
+        "diff": travelling.diff,
+        "why": travelling.why,
         "verify": settling.verify,
     },
-    "Keeping house": {"reconcile": settling.reconcile},
+    "Keeping house": {
+        "reconcile": settling.reconcile,
+        "erase": keeping.erase,
+        "prune-attempts": keeping.prune_attempts,
+    },
     "Trying it out": {"demo": trying.demo, "sandbox": trying.sandbox},
 }
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from inbox_lifecycle.cli.options import Format, Output, Place
 from inbox_lifecycle.cli.render import as_json, print_fields, print_json, show_one
+
+
+class Kind(StrEnum):
+    """What a role may do."""
+
+    WRITER = "writer"
+    KEEPER = "keeper"
+    AUDITOR = "auditor"
 
 
 def upgrade(place: Place, output: Output) -> None:
@@ -46,25 +55,32 @@ def grant(
     output: Output,
     *,
     role: Annotated[str, typer.Argument(metavar="ROLE", help="The role that the service runs as.")],
+    kind: Annotated[
+        Kind, typer.Option("--as", help="What it may do: append; erase and prune too; or look only.")
+    ] = Kind.WRITER,
     apply: Annotated[bool, typer.Option("--apply", help="Run the statements; printed otherwise.")] = False,
 ) -> None:
-    """Give a PostgreSQL role the rights to work and to append, and no more. Prints SQL unless --apply is given.
+    """Give a PostgreSQL role the rights of its kind, and no more. Prints SQL unless --apply is given.
+
+    A writer works and appends, and takes nothing away; a keeper may erase and prune as well; an auditor only looks.
+    What the role could do on these tables before is taken from it. Run it again after each `db upgrade`.
 
     Examples:
       inbox-lifecycle db grant app_writer | psql
       inbox-lifecycle db grant app_writer --apply
+      inbox-lifecycle db grant housekeeping --as keeper --apply
     """
-    from inbox_lifecycle.store.roles import apply_grants, writer_grants
+    from inbox_lifecycle.store.roles import apply_grants, grants
     from inbox_lifecycle.store.session import DEFAULT_SCHEMA
 
     schema = place.schema or DEFAULT_SCHEMA
-    statements = writer_grants(role, schema)
+    statements = grants(kind.value, role, schema)
     if apply:
-        apply_grants(place.database_url, role, place.schema)
+        apply_grants(place.database_url, role, place.schema, kind.value)
     # SQL even where nobody is looking: it is made to be piped into psql.
     if output.format is Format.JSON:
-        print_json({"role": role, "schema": schema, "statements": statements, "applied": apply})
+        print_json({"role": role, "as": kind, "schema": schema, "statements": statements, "applied": apply})
     elif apply:
-        print_fields({"role": role, "schema": schema, "statements run": len(statements)})
+        print_fields({"role": role, "as": kind, "schema": schema, "statements run": len(statements)})
     else:
-        print("".join(f"{statement.rstrip().rstrip(';')};\n" for statement in statements), end="")
+        print("".join(f"{statement};\n" for statement in ("begin", *statements, "commit")), end="")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from inbox_lifecycle.cli.opening import view
-from inbox_lifecycle.cli.options import Caller, One, Output, Place
+from inbox_lifecycle.cli.options import Caller, One, Output, Place, read_moment
 from inbox_lifecycle.cli.render import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
@@ -47,17 +47,28 @@ def find(
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only addresses of this domain.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", help="At most so many, up to 1000.")] = 100,
     after: Annotated[str | None, typer.Option(metavar="MARK", help="Go on where the last page ended.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Find and show them as they were then: 2026-05-01T09:00:00Z.")
+    ] = None,
 ) -> None:
     """Find inboxes, newest first.
 
     As JSON it is one document, {"accounts": [...], "next_after": MARK or null}.
 
-    Example:
+    Examples:
       inbox-lifecycle find --as-operator olga --status pending --domain mail.example.com
+      inbox-lifecycle find --as-operator olga --status warming --as-of 2026-05-01T09:00:00Z
     """
+    moment = None if as_of is None else read_moment("--as-of", as_of)
     with view(place, caller) as seen:
         page = seen.calls.find(
-            **seen.scope, status=status, warmup_status=warmup_status, domain=domain, limit=limit, after=after
+            **seen.scope,
+            status=status,
+            warmup_status=warmup_status,
+            domain=domain,
+            limit=limit,
+            after=after,
+            as_of=moment,
         )
     records = [inbox_record(inbox) for inbox in page.items]
     if as_json(output):

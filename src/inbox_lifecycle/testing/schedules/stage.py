@@ -66,6 +66,7 @@ class Stage:
             policy=None,
             require_actor=False,
             call_budget=None,
+            signer=None,
             recording_budget=None,
         )
         #: Flows of every use-case, for an operator and with an owner for an owner.

@@ -1,0 +1,109 @@
+"""Signing checkpoints: what is signed always extends what was signed before, or nothing is signed.
+
+The tree's root follows from the stored nodes, in a few short reads. Before a new one is signed, a consistency proof is
+made from the last stored checkpoint, and from any that the caller has kept elsewhere, and verified like anybody else
+would. A feed that was rewritten, shortened or restored from an old backup fails it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inbox_lifecycle.audit import merkle
+from inbox_lifecycle.audit.checkpoints import Checkpoint, sign_checkpoint
+from inbox_lifecycle.audit.notes import Signer
+from inbox_lifecycle.audit.sealing import seal
+from inbox_lifecycle.audit.tree import TreeReader
+from inbox_lifecycle.errors import InvalidInput, NoteInvalid, ProofInvalid, TreeInconsistent
+from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.store.proving import CheckpointsPage, LastCheckpoint, SignedSize, StoreCheckpoint
+from inbox_lifecycle.terms import Terms
+
+#: Checkpoints per page.
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint with the note that says so: keep the note where this database's owner cannot reach it."""
+
+    checkpoint: Checkpoint
+    note: str
+
+    @property
+    def size(self) -> int:
+        """How many events it covers: those at positions below this."""
+        return self.checkpoint.size
+
+
+def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) -> Flow[SignedCheckpoint]:
+    """Seal what waits, and sign the tree as it then stands; the last checkpoint again where nothing is new.
+
+    Args:
+        against: checkpoints kept elsewhere that the tree has to extend as well.
+
+    Raises:
+        InvalidInput: there is no event yet, or a checkpoint is of another log.
+        TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+    """
+    if any(checkpoint.origin != signer.name for checkpoint in against):
+        raise InvalidInput("a checkpoint is of another log than the key: pass those of its origin's name")
+    size = (yield from seal()).size
+    last = yield from again(LastCheckpoint(origin=signer.name))
+    earlier = [(checkpoint.size, checkpoint.root) for checkpoint in against]
+    if last is not None:
+        earlier.append((last.size, last.root))
+    reader = TreeReader(size)
+    root = yield from reader.root()
+    for known, known_root in earlier:
+        yield from _require_extends(reader, root, known, known_root)
+    if not size:
+        raise InvalidInput("there is no event yet, and nothing to sign: register an inbox first")
+    checkpoint = Checkpoint(signer.name, size, root)
+    if last is not None and last.size == size and _signed_by(signer, last.note):
+        return SignedCheckpoint(checkpoint, last.note)
+    note = sign_checkpoint(checkpoint, signer)
+    yield from again(StoreCheckpoint(origin=signer.name, signed=SignedSize(size, root, note), now=terms.clock()))
+    return SignedCheckpoint(checkpoint, note)
+
+
+def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoint]:
+    """The last checkpoint, if it covers a position and is by this key; a new one otherwise.
+
+    Raises:
+        TreeInconsistent: the tree does not extend what was signed before.
+    """
+    last = yield from again(LastCheckpoint(origin=signer.name))
+    if last is None or last.size <= position or not _signed_by(signer, last.note):
+        return (yield from sign(terms, signer))
+    reader = TreeReader(last.size)
+    if (yield from reader.root()) != last.root:
+        raise TreeInconsistent(last.size, "its root is another by now")
+    return SignedCheckpoint(Checkpoint(signer.name, last.size, last.root), last.note)
+
+
+def checkpoints_page(*, after: int, after_origin: str) -> Flow[tuple[tuple[str, int, str], ...]]:
+    """Origin, size and note of the next checkpoints; fewer than `PAGE` at the end."""
+    return (yield from again(CheckpointsPage(after=after, after_origin=after_origin, limit=PAGE)))
+
+
+def _require_extends(reader: TreeReader, root: bytes, size: int, size_root: bytes) -> Flow[None]:
+    if size > reader.size:
+        raise TreeInconsistent(size, f"it has {reader.size} positions only")
+    if not size:
+        return
+    proof = yield from reader.consistency_proof(size)
+    try:
+        merkle.verify_consistency(size, reader.size, size_root, root, proof)
+    except ProofInvalid:
+        raise TreeInconsistent(size, "its first events are others") from None
+
+
+def _signed_by(signer: Signer, note: str) -> bool:
+    """Whether it is this key's; the log may have had another key under the same name."""
+    try:
+        signer.verifier.open(note)
+    except NoteInvalid:
+        return False
+    return True

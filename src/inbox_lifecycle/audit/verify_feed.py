@@ -1,0 +1,258 @@
+"""Verification of the feed: positions dense and in order, the tree over them, and what was signed of it.
+
+The whole tree is built anew from the positions, with a few kilobytes of state, and held against the stored nodes as
+they become complete, and against every checkpoint as the walk comes by its size. The size is fixed at the beginning, so
+that what is sealed meanwhile is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from inbox_lifecycle.audit import merkle
+from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint
+from inbox_lifecycle.audit.checks import Finding
+from inbox_lifecycle.audit.notes import Verifier
+from inbox_lifecycle.audit.tree import joined
+from inbox_lifecycle.errors import NoteInvalid
+from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, TreeHashes, Unsealed
+from inbox_lifecycle.store.verification_feed import (
+    CheckpointsToVerify,
+    FeedToVerify,
+    QueueToVerify,
+    StoredCheckpoint,
+    StoredPosition,
+    StoredWait,
+)
+
+#: Positions per page.
+ROWS = 2048
+#: Larger than every size.
+LAST_SIZE = 2**62
+
+_HEIGHT = 8
+
+
+@dataclass(slots=True)
+class FeedReport:
+    """What was looked at, and what was found."""
+
+    positions: int = 0
+    checkpoints: int = 0
+    unsealed: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Tower:
+    """The tree over what was appended: at each level the hashes that are not yet complete, at most 256."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._levels: list[list[bytes]] = [[] for _ in range(LEVELS.stop)]
+
+    def append(self, leaf_hash: bytes) -> Iterator[tuple[int, int, bytes]]:
+        """Take the next leaf; level, number and hash of each node that is complete by it."""
+        self.size += 1
+        one, width = leaf_hash, 1
+        for level, hashes in enumerate(self._levels):
+            hashes.append(one)
+            if len(hashes) < FAN_OUT or level + 1 == LEVELS.stop:
+                return
+            one, width = merkle.root(hashes), width * FAN_OUT
+            hashes.clear()
+            yield level + 1, self.size // width - 1, one
+
+    def root(self) -> bytes:
+        """The root."""
+        pieces = [(level * _HEIGHT, one) for level, hashes in reversed(list(enumerate(self._levels))) for one in hashes]
+        return joined(pieces)
+
+
+class FeedWalk:
+    """A walk over the feed from its beginning, told everything that was read."""
+
+    def __init__(self, extent: Extent, report: FeedReport) -> None:
+        self._extent = extent
+        self._report = report
+        self._tower = Tower()
+        #: Whether all positions so far were there: behind a hole no root can be right, and one finding says so.
+        self._dense = True
+        self._next = 0
+        self._complete: dict[int, dict[int, bytes]] = {level: {} for level in LEVELS}
+
+    @property
+    def size(self) -> int:
+        """Positions taken so far."""
+        return self._tower.size
+
+    def take(self, row: StoredPosition) -> None:
+        """Check the next position and add it to the tree."""
+        if row.position != self._next:
+            self._dense = False
+            self._find(row, f"position {self._next}", f"position {row.position}")
+        self._next = row.position + 1
+        if row.event_hash is None:
+            self._find(row, "an event", "none of this inbox and version")
+        elif row.event_hash != row.leaf_hash:
+            self._find(row, f"the event's hash {row.event_hash.hex()}", row.leaf_hash.hex())
+        if row.version > 1 and (row.previous is None or row.previous > row.position):
+            where = "nowhere" if row.previous is None else f"at position {row.previous}"
+            self._find(row, f"version {row.version - 1} before it", where)
+        for level, number, one in self._tower.append(row.leaf_hash):
+            self._complete[level][number] = one
+        self._report.positions += 1
+
+    def completed(self) -> Iterator[tuple[int, int, dict[int, bytes]]]:
+        """Nodes completed since the last look that should be stored, by level: from which number, to which hash."""
+        for level, nodes in self._complete.items():
+            due = {number: one for number, one in nodes.items() if number < self._extent.complete(level)}
+            if due and self._dense:
+                yield level, min(due), due
+            nodes.clear()
+
+    def compare(self, level: int, expected: dict[int, bytes], stored: Sequence[bytes]) -> None:
+        """Hold stored nodes against the tree; they are as many as expected, or some are missing."""
+        if len(stored) != len(expected):
+            self._add("tree", f"{len(expected)} nodes of level {level} from {min(expected)} on", f"{len(stored)}")
+            return
+        for (number, one), other in zip(expected.items(), stored, strict=True):
+            if one != other:
+                self._add("tree", f"node {number} of level {level}: {one.hex()}", other.hex(), number * FAN_OUT**level)
+
+    def meet(self, checkpoint: Checkpoint, source: str) -> None:
+        """Hold a checkpoint of the size that the walk has reached against the tree."""
+        root = self._tower.root()
+        if not self._dense:
+            self._add("checkpoint", f"{source} of size {checkpoint.size}: all positions before it", "a hole")
+        elif root != checkpoint.root:
+            expected = f"{source} of size {checkpoint.size}: root {checkpoint.root.hex()}"
+            self._add("checkpoint", expected, f"root {root.hex()}")
+
+    def miss(self, checkpoint: Checkpoint, source: str) -> None:
+        """A checkpoint of a size that the feed does not have."""
+        expected = f"{source} of size {checkpoint.size}: as many positions"
+        self._add("checkpoint", expected, f"{self._next}")
+
+    def _find(self, row: StoredPosition, expected: str, found: str) -> None:
+        finding = Finding(
+            kind="feed",
+            inbox_id=row.inbox_id,
+            version=row.version,
+            position=row.position,
+            expected=expected,
+            found=found,
+        )
+        self._report.findings.append(finding)
+
+    def _add(self, kind: str, expected: str, found: str, position: int | None = None) -> None:
+        self._report.findings.append(Finding(kind=kind, position=position, expected=expected, found=found))
+
+
+def verify_feed(*, against: Sequence[Checkpoint] = (), verifier: Verifier | None = None) -> Flow[FeedReport]:
+    """Verify the feed, the tree and the checkpoints.
+
+    Args:
+        against: checkpoints kept elsewhere, opened with the log's key.
+        verifier: the log's key, to check the signatures of stored checkpoints as well.
+    """
+    report = FeedReport()
+    # Before the first page: what is sealed meanwhile is left out.
+    extent = yield from again(FeedExtent())
+    walk, given = FeedWalk(extent, report), sorted(against, key=lambda checkpoint: checkpoint.size)
+    rows: Sequence[StoredPosition] = ()
+    after, end = -1, False
+    while not end:
+        rows = yield from again(FeedToVerify(after=after, size=extent.size, limit=ROWS))
+        end = len(rows) < ROWS
+        reached = walk.size + len(rows)
+        due = yield from _due(report, walk.size, reached, given, verifier)
+        for row in rows:
+            walk.take(row)
+            for checkpoint, source in due.get(walk.size, ()):
+                walk.meet(checkpoint, source)
+        yield from _compare_nodes(walk)
+        after = rows[-1].position if rows else after
+    yield from _beyond(report, walk, extent, given, verifier)
+    yield from _verify_queue(report)
+    report.unsealed = yield from again(Unsealed())
+    return report
+
+
+Due = dict[int, list[tuple[Checkpoint, str]]]
+
+
+def _due(report: FeedReport, begin: int, end: int, given: Sequence[Checkpoint], verifier: Verifier | None) -> Flow[Due]:
+    """The checkpoints of sizes after `begin` and up to `end`, by size."""
+    due: Due = {}
+    after, origin, full = begin, "\U0010ffff", True
+    while full:
+        page = yield from again(CheckpointsToVerify(after=after, after_origin=origin, until=end, limit=ROWS))
+        for stored in page:
+            report.checkpoints += 1
+            checkpoint = _read(report, stored, verifier)
+            if checkpoint is not None:
+                due.setdefault(stored.size, []).append((checkpoint, "the stored checkpoint"))
+            after, origin = stored.size, stored.origin
+        full = len(page) == ROWS
+    for checkpoint in given:
+        if begin < checkpoint.size <= end:
+            due.setdefault(checkpoint.size, []).append((checkpoint, "the given checkpoint"))
+    return due
+
+
+def _read(report: FeedReport, stored: StoredCheckpoint, verifier: Verifier | None) -> Checkpoint | None:
+    """What the stored note says, once it says what its row says and, where the key is known, its signature holds."""
+    named = f"the stored checkpoint of size {stored.size}"
+    text = stored.note.rpartition("\n\n")[0] + "\n"
+    try:
+        ours = verifier is not None and verifier.name == stored.origin
+        checkpoint = open_checkpoint(stored.note, verifier) if verifier and ours else parse_checkpoint(text)
+    except NoteInvalid as error:
+        report.findings.append(Finding(kind="checkpoint", expected=f"{named}: a note that holds", found=str(error)))
+        return None
+    if (checkpoint.origin, checkpoint.size, checkpoint.root) != (stored.origin, stored.size, stored.root):
+        found = f"one of {checkpoint.origin} and size {checkpoint.size}, root {checkpoint.root.hex()}"
+        report.findings.append(Finding(kind="checkpoint", expected=f"{named}: a note that says so", found=found))
+    return checkpoint
+
+
+def _compare_nodes(walk: FeedWalk) -> Flow[None]:
+    for level, first, expected in list(walk.completed()):
+        stored = yield from again(TreeHashes(level=level, begin=first, end=first + len(expected)))
+        walk.compare(level, expected, stored)
+
+
+def _beyond(
+    report: FeedReport, walk: FeedWalk, extent: Extent, given: Sequence[Checkpoint], verifier: Verifier | None
+) -> Flow[None]:
+    """What speaks of more positions than there are."""
+    for level in LEVELS:
+        complete = walk.size // FAN_OUT**level
+        if extent.complete(level) > complete:
+            expected = f"{complete} nodes of level {level}, as the feed has {walk.size} positions"
+            report.findings.append(Finding(kind="tree", expected=expected, found=str(extent.complete(level))))
+    # A checkpoint that was signed meanwhile is of a size that the feed had by then.
+    now = yield from again(FeedExtent())
+    due = yield from _due(report, max(walk.size, now.size), LAST_SIZE, given, verifier)
+    for checkpoint, source in (one for ones in due.values() for one in ones):
+        walk.miss(checkpoint, source)
+
+
+def _verify_queue(report: FeedReport) -> Flow[None]:
+    after, full = -1, True
+    while full:
+        page = yield from again(QueueToVerify(after=after, limit=ROWS))
+        report.findings += [finding for wait in page for finding in _check_wait(wait)]
+        after = page[-1].seq if page else after
+        full = len(page) == ROWS
+
+
+def _check_wait(wait: StoredWait) -> Iterator[Finding]:
+    if not wait.is_event:
+        found = "none of this inbox, version and hash"
+        yield Finding(kind="queue", inbox_id=wait.inbox_id, version=wait.version, expected="an event", found=found)
+    if wait.position is not None:
+        expected, found = "an event without a position", f"position {wait.position}"
+        yield Finding(kind="queue", inbox_id=wait.inbox_id, version=wait.version, expected=expected, found=found)
