@@ -27,8 +27,16 @@ from inbox_lifecycle.audit.merkle import verify_inclusion
 from inbox_lifecycle.audit.notes import Signer, Verifier
 from inbox_lifecycle.audit.tlog_proof import InclusionProof, parse_proof
 from inbox_lifecycle.canonical import canonical
-from inbox_lifecycle.codec import Entry, UnreadableEntry, address_commitment, commitment, decode_entry, leaf_hash
-from inbox_lifecycle.domain import Pair
+from inbox_lifecycle.codec import (
+    Entry,
+    UnreadableEntry,
+    address_commitment,
+    commitment,
+    decode_entry,
+    decode_event,
+    leaf_hash,
+)
+from inbox_lifecycle.domain import InboxAdopted, InboxRegistered, Pair
 from inbox_lifecycle.errors import MalformedText, ProofInvalid
 
 #: The form of a bundle; a reader that does not know it must not guess.
@@ -240,9 +248,7 @@ def _check_openings(bundle: Bundle, entries: Sequence[Entry]) -> None:
             raise _invalid("an opening is of a version that is not there")
         _check_opened(entries[opening.version - 1].commitment, opening.key, opening.context)
     if bundle.address is not None:
-        opened = address_commitment(_key(bundle.address.key), bundle.address.email_address)
-        if not hmac.compare_digest(opened, str(entries[0].payload.get("address_commitment"))):
-            raise _invalid("the address does not open the birth's commitment")
+        _check_address(bundle.address, entries[0])
 
 
 def _check_opened(committed: str, key: str, context: dict[str, str]) -> None:
@@ -252,6 +258,17 @@ def _check_opened(committed: str, key: str, context: dict[str, str]) -> None:
         opened = ""
     if not hmac.compare_digest(opened, committed):
         raise _invalid("a context does not open the commitment of its entry")
+
+
+def _check_address(opening: AddressOpening, birth: Entry) -> None:
+    try:
+        event = decode_event(birth.name, birth.schema, birth.payload)
+        opened = address_commitment(_key(opening.key), opening.email_address)
+    except (UnreadableEntry, MalformedText):
+        event, opened = None, ""
+    committed = event.address_commitment if isinstance(event, InboxRegistered | InboxAdopted) else None
+    if committed is None or not hmac.compare_digest(opened, committed):
+        raise _invalid("the address does not open the birth's commitment")
 
 
 def _key(text: str) -> bytes:

@@ -230,10 +230,11 @@ def _attempt_of(attempt: StoredAttempt) -> str | None:
     if attempt.event_entry is None:
         return None
     try:
-        said = decode_entry(attempt.event_entry).payload.get("attempt_id")
+        entry = decode_entry(attempt.event_entry)
+        event = decode_event(entry.name, entry.schema, entry.payload)
     except UnreadableEntry:
         return None
-    return str(said)
+    return event.attempt_id if isinstance(event, WarmupStarted) else None
 
 
 def _about(attempt: StoredAttempt, expected: str, found: str) -> Finding:

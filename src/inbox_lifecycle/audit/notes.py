@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, final
+from typing import ClassVar, NoReturn, Self, final
 
 from inbox_lifecycle.audit.key_text import (
+    KEY_LENGTH,
     ed25519_module,
     is_key_name,
     is_plain,
@@ -29,9 +31,6 @@ from inbox_lifecycle.audit.key_text import (
     strict_base64,
 )
 from inbox_lifecycle.errors import InvalidInput, NoteInvalid
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ed25519
 
 #: Where a signing key is looked for when no file is named.
 KEY_VARIABLE = "INBOX_LIFECYCLE_SIGNING_KEY"
@@ -170,10 +169,16 @@ class Signer:
 
     __slots__ = ("_key", "_verifier")
 
-    def __init__(self, name: str, key: ed25519.Ed25519PrivateKey) -> None:
-        """Sign in this name; see `generate` and the `from_` methods for ways to a key."""
-        self._key = key
-        self._verifier = Verifier(name, key.public_key().public_bytes_raw())
+    def __init__(self, name: str, seed: bytes) -> None:
+        """Sign in this name; see `generate` and the `from_` methods for ways to a key.
+
+        Raises:
+            InvalidInput: the name or the seed has another form, or the extra `audit` is not installed.
+        """
+        if not is_raw_key(seed):
+            raise InvalidInput("the seed of an Ed25519 key has 32 bytes: pass its raw form")
+        self._key = ed25519_module().Ed25519PrivateKey.from_private_bytes(seed)
+        self._verifier = Verifier(name, self._key.public_key().public_bytes_raw())
 
     @classmethod
     def generate(cls, name: str) -> Self:
@@ -185,7 +190,7 @@ class Signer:
         Raises:
             InvalidInput: the name has spaces, plus or control characters, or the extra `audit` is not installed.
         """
-        return cls(name, ed25519_module().Ed25519PrivateKey.generate())
+        return cls(name, secrets.token_bytes(KEY_LENGTH))
 
     @classmethod
     def from_text(cls, private_key_text: str) -> Self:
@@ -198,7 +203,7 @@ class Signer:
         if read is None:
             raise InvalidInput(_MALFORMED_SIGNER)
         name, key_id, seed = read
-        signer = cls(name, ed25519_module().Ed25519PrivateKey.from_private_bytes(seed))
+        signer = cls(name, seed)
         if signer.verifier.key_id.hex() != key_id:
             raise InvalidInput("the id in this signing key is not the one of its key: take it from the backup again")
         return signer

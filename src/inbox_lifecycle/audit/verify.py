@@ -14,6 +14,7 @@ from inbox_lifecycle.audit.checkpoints import Checkpoint
 from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
 from inbox_lifecycle.audit.history import get
 from inbox_lifecycle.audit.notes import Verifier
+from inbox_lifecycle.audit.standing import check_guards
 from inbox_lifecycle.audit.verify_feed import verify_feed
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.flow import Flow, again, hand
@@ -23,6 +24,7 @@ from inbox_lifecycle.store.verification import (
     EventsToVerify,
     InboxesToVerify,
     OrphansToVerify,
+    RangeBorders,
     StoredInbox,
     UnreadableInbox,
 )
@@ -105,11 +107,22 @@ def verify_all(
 
 
 def verify_rest(*, against: Sequence[Checkpoint], verifier: Verifier | None) -> Flow[Verification]:
-    """Verify what is no single inbox's: the feed, the tree and the checkpoints."""
+    """Verify what is no single inbox's: the guards, the feed, the tree and the checkpoints."""
+    guards = yield from check_guards()
     feed = yield from verify_feed(against=against, verifier=verifier)
     return Verification(
-        positions=feed.positions, unsealed=feed.unsealed, checkpoints=feed.checkpoints, findings=feed.findings
+        positions=feed.positions,
+        unsealed=feed.unsealed,
+        checkpoints=feed.checkpoints,
+        findings=guards + feed.findings,
     )
+
+
+def ranges(parts: int) -> Flow[list[Range]]:
+    """The inboxes in so many ranges of about equal size, or fewer: together they hold every id there can be."""
+    borders = yield from again(RangeBorders(parts=parts))
+    ends = [*borders, LAST_ID]
+    return [Range(after, until) for after, until in zip([FIRST_ID, *borders], ends, strict=True)]
 
 
 def verify_inboxes(within: Range, progress: Progress | None) -> Flow[Verification]:

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, text
 
 from inbox_lifecycle.cli.opening import is_missing
 from inbox_lifecycle.cli.options import Place
-from inbox_lifecycle.drivers.database import checked_out, guarded
+from inbox_lifecycle.drivers.database import checked_out, guarded, run_in
+from inbox_lifecycle.flow import Once
 from inbox_lifecycle.store.engine import make_engine
+from inbox_lifecycle.store.guards import FallenGuards
 from inbox_lifecycle.store.migrate import found_revision
 from inbox_lifecycle.store.session import Backend, backend_for
 from inbox_lifecycle.store.version import HEAD, works_on
@@ -21,6 +23,7 @@ _POOLER = (
 )
 _SUPERUSER = "the role is a superuser, whom no guard holds: run the service as a role made with `db grant`"
 _OWNER = "the role owns the tables and could drop their guards: run the service as a role made with `db grant`"
+_FALLEN = "a guard does not stand, so make it again as the migrations do, and verify: {guard}, {expected}: {found}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +68,22 @@ def inspect(place: Place) -> Inspection:
 
 
 def _inspect(connection: Connection, backend: Backend) -> Inspection:
+    found = found_revision(connection, backend)
+    warnings = [] if backend.is_sqlite else _postgresql_warnings(connection, backend)
+    if works_on(found):
+        warnings += _fallen_guards(connection, backend)
     return Inspection(
         database=backend.dialect.name,
         schema=backend.schema,
-        found=found_revision(connection, backend),
+        found=found,
         needed=HEAD,
-        warnings=() if backend.is_sqlite else tuple(_postgresql_warnings(connection, backend)),
+        warnings=tuple(warnings),
     )
+
+
+def _fallen_guards(connection: Connection, backend: Backend) -> list[str]:
+    fallen = run_in(connection, backend, Once(FallenGuards()))
+    return [_FALLEN.format(guard=one.guard, expected=one.expected, found=one.found) for one in fallen]
 
 
 def _postgresql_warnings(connection: Connection, backend: Backend) -> list[str]:

@@ -14,7 +14,7 @@ from inbox_lifecycle.cli.options import Format, Output
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from inbox_lifecycle.domain import Inbox, Pair
+    from inbox_lifecycle.domain import Inbox
     from inbox_lifecycle.records import Attempt, RecordedEvent
 
 Record = dict[str, Any]
@@ -109,38 +109,17 @@ def inbox_record(inbox: Inbox) -> Record:
 
 
 def event_record(event: RecordedEvent) -> Record:
-    """An event with all that stands beside it; `entry` is what `hash` was taken of."""
-    import msgspec
+    """An event as exports have it."""
+    from inbox_lifecycle.audit import forms
 
-    return {
-        "inbox_id": event.inbox_id,
-        "version": event.version,
-        "event_id": event.event_id,
-        "name": event.name,
-        "schema": event.schema,
-        "payload": msgspec.to_builtins(event.event),
-        "from": _pair(event.left),
-        "to": _pair(event.reached),
-        "recorded_at": _value(event.recorded_at),
-        **_context(event.context),
-        "hash": event.hash.hex(),
-        "previous_hash": _value(event.previous_hash),
-        "entry": event.entry.decode(),
-    }
+    return forms.event_record(event)
 
 
 def attempt_record(attempt: Attempt) -> Record:
-    """An attempt and how it ended; `outcome` is null while it is open."""
-    known = {
-        field.name: _value(getattr(attempt, field.name))
-        for field in fields(attempt)
-        if field.name not in ("seen", "context")
-    }
-    return {**known, "seen": _pair(attempt.seen), **_context(attempt.context)}
+    """An attempt as exports have it."""
+    from inbox_lifecycle.audit import forms
 
-
-def _pair(pair: Pair | None) -> Record | None:
-    return None if pair is None else dict(zip(_PAIR, (pair.status, pair.warmup_status), strict=True))
+    return forms.attempt_record(attempt)
 
 
 def _cell(column: str, value: object) -> str:
@@ -157,10 +136,6 @@ def _said(detail: object) -> object:
     if isinstance(detail, Mapping):
         return ", ".join(f"{name} {value}" for name, value in detail.items() if value is not None) or None
     return detail
-
-
-def _context(context: Any) -> Record:
-    return {field.name: getattr(context, field.name) for field in fields(context)}
 
 
 def _value(value: Any) -> Any:

@@ -59,7 +59,7 @@ def _pump(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
         answer, failure = None, None
         try:
             answer = perform(step)
-        except ConstraintViolated as error:
+        except (ConstraintViolated, StoreMisconfigured) as error:
             failure = error
 
 

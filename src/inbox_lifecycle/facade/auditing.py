@@ -9,6 +9,7 @@ from inbox_lifecycle.audit import proving, sealing, signing
 from inbox_lifecycle.audit import verify as checking
 from inbox_lifecycle.audit.bundles import Bundle
 from inbox_lifecycle.audit.checkpoints import Checkpoint
+from inbox_lifecycle.audit.merkle import SIZE_BOUND
 from inbox_lifecycle.audit.notes import Signer, Verifier
 from inbox_lifecycle.audit.signing import SignedCheckpoint
 from inbox_lifecycle.audit.subscribing import Handler, Subscription
@@ -24,6 +25,9 @@ from inbox_lifecycle.records import FeedPage
 #: Events per page of the feed at most.
 LARGEST_PAGE = 10_000
 
+#: Seconds that a lease lasts at most.
+_DAY = 86_400
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
 
 
@@ -36,7 +40,7 @@ def seal(*, limit: int | None) -> Flow[sealing.Sealed]:
 
 def feed(*, after: int | None, limit: int) -> Flow[FeedPage]:
     """A page of the feed."""
-    if after is not None and after < -1:
+    if after is not None and not -1 <= after < SIZE_BOUND:
         raise InvalidInput("after is a position, from 0 on, or None for the beginning")
     if not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInput(f"limit is from 1 to {LARGEST_PAGE}")
@@ -95,8 +99,8 @@ def read_subscription(
         raise InvalidInput("handler is called with each event: pass a function")
     if tries < 1 or (limit is not None and limit < 1):
         raise InvalidInput("tries and limit are at least 1")
-    if lease <= 0 or (poll is not None and poll <= 0):
-        raise InvalidInput("lease and poll are seconds, more than 0")
+    if not (0 < lease <= _DAY and (poll is None or 0 < poll <= _DAY)):
+        raise InvalidInput(f"lease and poll are seconds, more than 0 and at most {_DAY}")
     return Subscription(name=name, handler=handler, tries=tries, lease=lease, limit=limit, poll=poll)
 
 

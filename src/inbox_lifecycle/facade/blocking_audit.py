@@ -8,6 +8,7 @@ from datetime import datetime
 from inbox_lifecycle.audit import signing, subscribing
 from inbox_lifecycle.audit.bundles import Bundle
 from inbox_lifecycle.audit.checkpoints import Checkpoint
+from inbox_lifecycle.audit.exporting import Export, begin, next_page
 from inbox_lifecycle.audit.notes import Verifier
 from inbox_lifecycle.audit.sealing import Sealed
 from inbox_lifecycle.audit.signing import SignedCheckpoint
@@ -15,7 +16,7 @@ from inbox_lifecycle.audit.subscribing import Delivered, Handler
 from inbox_lifecycle.audit.travel import Diff, Why
 from inbox_lifecycle.audit.verify import Verification
 from inbox_lifecycle.domain import Inbox
-from inbox_lifecycle.facade import auditing, points
+from inbox_lifecycle.facade import auditing, exporting, points
 from inbox_lifecycle.facade.blocking_base import Facade
 from inbox_lifecycle.facade.calls import AnyId
 from inbox_lifecycle.records import FeedPage, ParkedEvent
@@ -219,3 +220,64 @@ class AuditOperator(Facade):
             UnknownEvent: a newer version of the library wrote the event.
         """
         return self._run(points.why(inbox_id, owner_id=None))
+
+    def export(
+        self,
+        what: str,
+        *,
+        form: str = "jsonl",
+        inbox_id: AnyId | None = None,
+        owner_id: AnyId | None = None,
+        name: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        actor: str | None = None,
+        source: str | None = None,
+    ) -> Iterator[str]:
+        """All of the history, of the attempts or of the feed as text, piece by piece: a record each, with its line end.
+
+        Read page by page as it is taken, up to what there is when the first piece is asked for; nothing is held
+        between two pages, and an export may be left at any piece. Owners, actors and reasons are in it as they are in
+        the history, addresses never; erasure does not reach what was exported before.
+
+        Args:
+            what: `history`, in order of inbox and version; `attempts`, in order of inbox and id; or `feed`, in order
+                of position, of which it first seals what it can.
+            form: `jsonl`, an object a line with all that is on record; `csv`, a line of names and then a line each,
+                safe to open in a spreadsheet: a single quote stands before what would be a formula there; or
+                `cloudevents`, an event of CloudEvents 1.0 a line.
+            inbox_id: only this inbox.
+            owner_id: only inboxes of this owner, whoever acted; erased ones have none.
+            name: only events of this name, such as `inbox.banned`; of attempts, only this kind: `start`, `retry`,
+                `launch`.
+            since: only what was recorded, or opened, at this aware time or later.
+            until: only what was recorded, or opened, before this aware time.
+            actor: only what was done in this name.
+            source: a URI that tells this store from others, as the `source` of CloudEvents.
+
+        Raises:
+            InvalidInput: a word is unknown, a time has no zone, `since` is not before `until`.
+            UnknownEvent: a newer version of the library wrote an event.
+            HistoryBroken: an entry is not what was written.
+        """
+        return self._export(
+            exporting.read_export(
+                what,
+                form=form,
+                inbox_id=inbox_id,
+                owner_id=owner_id,
+                name=name,
+                since=since,
+                until=until,
+                actor=actor,
+                source=source,
+            )
+        )
+
+    def _export(self, export: Export) -> Iterator[str]:
+        span = self._run(begin(export))
+        yield from export.header()
+        while span is not None:
+            records, span = self._run(next_page(export, span))
+            for record in records:
+                yield export.line(record)

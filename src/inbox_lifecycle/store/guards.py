@@ -43,7 +43,9 @@ class ReadGuards:
 
     def run(self, session: Session) -> Guards:
         """All there are, a host's own among them."""
-        return (guards_sqlite if session.backend.is_sqlite else guards_postgresql).read_guards(session)
+        if session.backend.is_sqlite:
+            return guards_sqlite.read_guards(session)
+        return guards_postgresql.read_guards(session)
 
 
 @dataclass(frozen=True, slots=True)

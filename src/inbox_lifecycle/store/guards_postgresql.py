@@ -69,10 +69,11 @@ select 'trigger ' || g.tgname || ' on ' || t.relname, array[
         else 'disabled' end,
     concat_ws(' ',
         case when g.tgtype & 2 <> 0 then 'before' else 'after' end,
-        case when g.tgtype & 4 <> 0 then 'insert' end,
-        case when g.tgtype & 8 <> 0 then 'delete' end,
-        case when g.tgtype & 16 <> 0 then 'update' end,
-        case when g.tgtype & 32 <> 0 then 'truncate' end,
+        concat_ws(' or ',
+            case when g.tgtype & 4 <> 0 then 'insert' end,
+            case when g.tgtype & 8 <> 0 then 'delete' end,
+            case when g.tgtype & 16 <> 0 then 'update' end,
+            case when g.tgtype & 32 <> 0 then 'truncate' end),
         'of ' || {_names("g.tgattr", "g.tgrelid")},
         case when g.tgtype & 1 <> 0 then 'for each row' else 'for each statement' end,
         case when g.tgqual is not null then 'on a condition' end),
@@ -98,14 +99,16 @@ join pg_catalog.pg_language l on l.oid = p.prolang
 where n.nspname = cast(:schema as text) and p.prorettype = cast('pg_catalog.trigger' as regtype)
 """
 
-GUARDS = f"""
+_OURS = """
 with ours as (
     select c.oid, c.relname, c.relnamespace, c.relrowsecurity
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname = cast(:schema as text) and c.relkind in ('r', 'p')
-)
-{"union all".join([_TABLES, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _FUNCTIONS]).strip()}
-"""
+)"""
+
+_PARTS = (_TABLES, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _FUNCTIONS)
+
+GUARDS = _OURS + "union all".join(_PARTS)
 
 
 def read_guards(session: Session) -> dict[str, tuple[str, ...]]:

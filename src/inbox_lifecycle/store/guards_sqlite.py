@@ -11,12 +11,17 @@ import re
 from collections.abc import Iterator
 
 from inbox_lifecycle.store.session import Session
+from inbox_lifecycle.store.version import VERSION_TABLE
 
-GUARDS = "select name, tbl_name, sql from sqlite_schema where sql is not null"
+# SQLite and Alembic each keep a table of their own here, which guard nothing.
+GUARDS = f"""
+select name, tbl_name, sql from sqlite_schema
+where sql is not null and name not in ('sqlite_sequence', '{VERSION_TABLE}')
+"""  # noqa: S608 - our own name
 
 _WORD = re.compile(
     r"""\s+ | --[^\n]* | /\*.*?(?:\*/|\Z)
-    | (?P<kept> '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | \[[^]]*] | \w+ | . )""",
+    | (?P<kept> '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*` | \[[^]]*] | [<>=!|]+ | \w+ | . )""",
     re.DOTALL | re.VERBOSE,
 )
 
@@ -43,7 +48,7 @@ def _guards(name: str, table: str, sql: str) -> Iterator[Guard]:
 
 def _words(sql: str) -> Words:
     kept = (word["kept"] for word in _WORD.finditer(sql) if word["kept"])
-    return [word if word[0] == "'" else word.strip('"').lower() for word in kept]
+    return [word if word[0] == "'" else word.strip('"`[]').lower() for word in kept]
 
 
 def _table(table: str, words: Words) -> Iterator[Guard]:
@@ -54,9 +59,11 @@ def _table(table: str, words: Words) -> Iterator[Guard]:
             items.append([])
         else:
             items[-1].append(word)
-    _, *parts, options = items
-    yield f"table {table}", (" ".join(options) or "with rowid",)
-    for part in filter(None, parts):
-        kind, name, *rest = ("constraint", *part[1:]) if part[0] == "constraint" else ("column", *part)
-        preposition = "on" if kind == "constraint" else "of"
-        yield f"{kind} {name} {preposition} {table}", (" ".join(rest),)
+    yield f"table {table}", (" ".join(items[-1]) or "with rowid",)
+    for part in items[1:-1]:
+        match part:
+            case ["constraint", name, *definition]:
+                yield f"constraint {name} on {table}", (" ".join(definition),)
+            # One that has a type and nothing else guards nothing.
+            case [name, _, _, *_]:
+                yield f"column {name} of {table}", (" ".join(part[1:]),)

@@ -176,6 +176,9 @@ ATTEMPTS_AS_OPERATOR = _ATTEMPTS.replace("{owner}", "")
 
 REVISION = "select version_num from {s}inbox_lifecycle_alembic_version"
 
+COUNT_INBOXES = "select count(*) from {s}inboxes"
+ID_AT = "select i.id from {s}inboxes i order by i.id limit 1 offset cast(:offset as integer)"
+
 # Verification: rows with their newest event, events of a range of inboxes, and attempts of the same range.
 VERIFY_ROWS = f"""
 select {INBOX_COLUMNS}, i.address_key, d.owner_id as domain_owner_id,

@@ -151,6 +151,35 @@ class OrphansToVerify:
         return tuple((str(row[0]), int(row[1])) for row in session.all(reads.ORPHANS, values))
 
 
+@dataclass(frozen=True, slots=True)
+class CountInboxes:
+    """How many inboxes there are."""
+
+    name: ClassVar[str] = "count_inboxes"
+    writes: ClassVar[bool] = False
+
+    def run(self, session: Session) -> int:
+        """The number."""
+        row = session.one(reads.COUNT_INBOXES)
+        return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeBorders:
+    """Ids at which the inboxes fall into so many parts of about equal size."""
+
+    name: ClassVar[str] = "range_borders"
+    writes: ClassVar[bool] = False
+    parts: int
+
+    def run(self, session: Session) -> list[str]:
+        """The last id of each part but the last one; fewer where there are fewer inboxes."""
+        size = CountInboxes().run(session)
+        offsets = [size * part // self.parts - 1 for part in range(1, self.parts)]
+        found = [session.one(reads.ID_AT, {"offset": offset}) for offset in offsets if offset >= 0]
+        return sorted({str(row[0]) for row in found if row is not None})
+
+
 def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
     key, domain_owner_id, newest = row[INBOX_WIDTH : INBOX_WIDTH + 3]
     try:

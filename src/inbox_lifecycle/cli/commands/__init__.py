@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from inbox_lifecycle.cli.commands import database, keeping, looking, moving, settling, travelling, trying
+from inbox_lifecycle.cli.commands import database, keeping, looking, moving, settling, travelling, trying, verifying
 from inbox_lifecycle.cli.options import flattened
 
 Commands = Mapping[str, Callable[..., object]]
@@ -30,7 +30,7 @@ PANELS: Final[Mapping[str, Commands]] = {
         "as-of": travelling.as_of,
         "diff": travelling.diff,
         "why": travelling.why,
-        "verify": settling.verify,
+        "verify": verifying.verify,
     },
     "Keeping house": {
         "reconcile": settling.reconcile,
