@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inbox_lifecycle.audit.bundles import Bundle, Proven, verify_bundle
+    from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint
+    from inbox_lifecycle.audit.notes import Signer, Verifier
     from inbox_lifecycle.audit.travel import Diff, Why
     from inbox_lifecycle.context import audit_context
     from inbox_lifecycle.domain import Inbox, InboxId, Pair, ReputationPolicy, Status, WarmupStatus
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     )
     from inbox_lifecycle.facade import AsyncInboxes, AsyncOperator, Inboxes, Operator
     from inbox_lifecycle.providers.instantly import Instantly
-    from inbox_lifecycle.records import Attempt, Page, RecordedEvent
+    from inbox_lifecycle.records import Attempt, FedEvent, FeedPage, Page, ParkedEvent, RecordedEvent
     from inbox_lifecycle.store.engine import prepare_sqlite
     from inbox_lifecycle.store.migrate import downgrade_schema, upgrade_schema
     from inbox_lifecycle.verdict import Clause, Verdict
@@ -58,6 +61,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "inbox_lifecycle.audit.bundles": ("Bundle", "Proven", "verify_bundle"),
+    "inbox_lifecycle.audit.checkpoints": ("Checkpoint", "open_checkpoint"),
+    "inbox_lifecycle.audit.notes": ("Signer", "Verifier"),
     "inbox_lifecycle.audit.travel": ("Diff", "Why"),
     "inbox_lifecycle.context": ("audit_context",),
     "inbox_lifecycle.domain": ("Inbox", "InboxId", "Pair", "ReputationPolicy", "Status", "WarmupStatus"),
@@ -99,7 +105,7 @@ _HOMES = {
     ),
     "inbox_lifecycle.facade": ("AsyncInboxes", "AsyncOperator", "Inboxes", "Operator"),
     "inbox_lifecycle.providers.instantly": ("Instantly",),
-    "inbox_lifecycle.records": ("Attempt", "Page", "RecordedEvent"),
+    "inbox_lifecycle.records": ("Attempt", "FedEvent", "FeedPage", "Page", "ParkedEvent", "RecordedEvent"),
     "inbox_lifecycle.store.engine": ("prepare_sqlite",),
     "inbox_lifecycle.store.migrate": ("downgrade_schema", "upgrade_schema"),
     "inbox_lifecycle.verdict": ("Clause", "Verdict"),
@@ -111,9 +117,13 @@ __all__ = [
     "AsyncInboxes",
     "AsyncOperator",
     "Attempt",
+    "Bundle",
+    "Checkpoint",
     "Clause",
     "ConcurrencyConflict",
     "Diff",
+    "FedEvent",
+    "FeedPage",
     "HistoryBroken",
     "HistoryError",
     "HistoryKept",
@@ -134,7 +144,9 @@ __all__ = [
     "Operator",
     "Page",
     "Pair",
+    "ParkedEvent",
     "ProofInvalid",
+    "Proven",
     "ProviderBusy",
     "ProviderError",
     "ProviderOutcomeUnknown",
@@ -145,6 +157,7 @@ __all__ = [
     "ReputationPolicy",
     "RetryRefused",
     "SchemaMismatch",
+    "Signer",
     "Status",
     "StepRefused",
     "StoreContended",
@@ -156,14 +169,17 @@ __all__ = [
     "TreeInconsistent",
     "UnknownEvent",
     "Verdict",
+    "Verifier",
     "WarmupNotRecorded",
     "WarmupStatus",
     "Why",
     "__version__",
     "audit_context",
     "downgrade_schema",
+    "open_checkpoint",
     "prepare_sqlite",
     "upgrade_schema",
+    "verify_bundle",
 ]
 
 

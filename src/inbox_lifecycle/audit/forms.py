@@ -55,10 +55,11 @@ _CONTEXT = tuple(field.name for field in fields(Context))
 _PAIRS = ("from", "to", "seen")
 _DOCUMENTS = ("payload", "detail")
 
-# Where a spreadsheet could begin a cell, and what must not come there.
-_BREAKS = r"(^|[;\t\r\n])"
-_BLANK = r"\s\x00-\x20\u200b-\u200d\u2060\ufeff"
-_DANGER = re.compile(rf"""{_BREAKS}(?=[{_BLANK}'"]*[=+\-@＝＋－＠]|['\t\r\n])""")  # noqa: RUF001 - wide ones on purpose
+# Where a spreadsheet could begin a cell, what it may pass over there, and what it must not come upon then. Nothing that
+# divides is passed over, so however long a text is, every letter of it is looked at once or twice.
+_BREAK = r"(^|[;\t\r\n])"
+_PASSED_OVER = r"""(?:[^\S\t\r\n]|[\x00-\x08\x0e-\x1f\u200b-\u200d\u2060\ufeff'"])*+"""
+_DANGER = re.compile(rf"{_BREAK}(?=['\t\r\n]|{_PASSED_OVER}[=+\-@＝＋－＠])")  # noqa: RUF001 - wide ones on purpose
 
 # What an attribute's text must not hold: controls, and code points that Unicode keeps for no character.
 _NO_ATTRIBUTE = re.compile(

@@ -249,8 +249,8 @@ class AsyncOperator(AuditAsyncOperator):
     async def prune_attempts(self, older_than: timedelta) -> int:
         """Delete attempts that were closed longer ago than this; how many were deleted.
 
-        Attempts that are open, marked to disable, or whose call may be alive stay. Attempts on erased inboxes whose
-        calls began before the erasure are blanked on the way. In a host's transaction all of it is part of that.
+        Attempts that are open, marked to disable, or whose call may be alive stay. What an erasure could not see (an
+        attempt whose call began before it, the domain of two inboxes erased at once) is taken away on the way.
 
         Raises:
             InvalidInput: the time span is not longer than none.

@@ -13,13 +13,14 @@ anything else here.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from inbox_lifecycle.codec import EncodedEvent
 from inbox_lifecycle.domain import Erase, Inbox, InboxErased
 from inbox_lifecycle.errors import StoreError
-from inbox_lifecycle.flow import Flow, done, once_committed
-from inbox_lifecycle.lifecycle.moves import Request, move
-from inbox_lifecycle.store.erasing import BlankLateAttempts, CommitErasure, RewriteFile
+from inbox_lifecycle.flow import Flow, Statement, done, once_committed
+from inbox_lifecycle.lifecycle.moves import Asked, Request, move
+from inbox_lifecycle.store.erasing import BlankLateAttempts, CommitErasure, DropOrphanedDomains, RewriteFile
 from inbox_lifecycle.store.faults import DOMAIN_KEPT, ConstraintViolated
 from inbox_lifecycle.terms import Terms
 
@@ -37,23 +38,30 @@ def erase(terms: Terms, request: Request) -> Flow[Inbox]:
         TransitionRefused: it is erased already.
         ConcurrencyConflict: it is not at the version expected.
     """
-    inbox = yield from _erase(terms, request)
-    try:
-        yield from once_committed(BlankLateAttempts(inbox_id=inbox.id))
-        yield from once_committed(RewriteFile())
-    except StoreError as failure:
-        # It is erased, whatever becomes of what is left to tidy up.
-        logger.warning("inbox %s is erased, and traces of it may be left for a while: %s", inbox.id, failure)
+    domains: set[str] = set()
+
+    def swap(event: EncodedEvent, inbox: Inbox) -> CommitErasure:
+        domains.update({inbox.email_domain_id} if inbox.email_domain_id else ())
+        return CommitErasure(
+            event=event,
+            seen_version=inbox.version,
+            owner_id=inbox.owner_id,
+            email_domain_id=inbox.email_domain_id,
+        )
+
+    inbox = yield from _erase(terms, request, swap)
+    yield from _tidy(BlankLateAttempts(inbox_id=inbox.id))
+    for domain in domains:
+        yield from _tidy(DropOrphanedDomains(email_domain_id=domain))
+    yield from _tidy(RewriteFile())
     return inbox
 
 
-def _erase(terms: Terms, request: Request) -> Flow[Inbox]:
+def _erase(terms: Terms, request: Request, swap: Callable[[EncodedEvent, Inbox], CommitErasure]) -> Flow[Inbox]:
     tries = 0
     while True:
         try:
-            return (
-                yield from move(terms, request, InboxErased, lambda _t, _i: done((Erase(), InboxErased())), _erasing)
-            )
+            return (yield from move(terms, request, InboxErased, _ask, swap))
         except ConstraintViolated as refused:
             tries += 1
             # Somebody has registered another inbox of the domain since the statement looked for one.
@@ -61,10 +69,16 @@ def _erase(terms: Terms, request: Request) -> Flow[Inbox]:
                 raise
 
 
-def _erasing(event: EncodedEvent, inbox: Inbox) -> CommitErasure:
-    return CommitErasure(
-        event=event,
-        seen_version=inbox.version,
-        owner_id=inbox.owner_id,
-        email_domain_id=inbox.email_domain_id,
-    )
+def _ask(_terms: Terms, _inbox: Inbox) -> Flow[Asked]:
+    return done((Erase(), InboxErased()))
+
+
+def _tidy(statement: Statement[object]) -> Flow[None]:
+    """Do what is left to do; the inbox is erased, whatever becomes of that."""
+    try:
+        yield from once_committed(statement)
+    except ConstraintViolated:
+        # The domain has another inbox by now.
+        return
+    except StoreError as failure:
+        logger.warning("an inbox is erased, and %s is left to do: %s", statement.name, failure)

@@ -60,6 +60,22 @@ class BlankLateAttempts:
         return session.run(reads.BLANK_LATE_ATTEMPTS_OF_ONE, {"inbox_id": self.inbox_id})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropOrphanedDomains:
+    """Delete domains that nobody has: of two erasures at once neither sees that the other's inbox goes too."""
+
+    name: ClassVar[str] = "drop_orphaned_domains"
+    writes: ClassVar[bool] = True
+    #: None for all there are.
+    email_domain_id: str | None = None
+
+    def run(self, session: Session) -> int:
+        """How many there were; refused by the foreign key where somebody takes one at this moment."""
+        if self.email_domain_id is None:
+            return session.run(reads.DROP_ORPHANED_DOMAINS)
+        return session.run(reads.DROP_ORPHANED_DOMAIN, {"email_domain_id": self.email_domain_id})
+
+
 @dataclass(frozen=True, slots=True)
 class RewriteFile:
     """Rewrite SQLite's file without what was taken away, and cut off its log; outside any transaction.

@@ -59,10 +59,12 @@ order by a.inbox_id desc, a.id desc
 limit 1
 """
 
-# With the inbox, where there is one: a call may have opened an attempt on an inbox that was erased as it did.
+# With the inbox, where there is one: a call may have opened an attempt on an inbox that was erased as it did. A join by
+# merging would read the inboxes from the first one on, for each page again, if it were not for the second condition.
 ATTEMPTS_PAGE = f"""
 select {ATTEMPT_COLUMNS}, i.erased_at
-from {{s}}inbox_attempts a left join {{s}}inboxes i on i.id = a.inbox_id
+from {{s}}inbox_attempts a
+left join {{s}}inboxes i on i.id = a.inbox_id and i.id >= cast(:after_inbox as {{id}})
 where (a.inbox_id, a.id) > (cast(:after_inbox as {{id}}), cast(:after_attempt as {{id}}))
   and (a.inbox_id, a.id) <= (cast(:until_inbox as {{id}}), cast(:until_attempt as {{id}}))
   and {{conditions}}
@@ -89,6 +91,13 @@ _EVENT_CONDITIONS = {
     "since": "e.recorded_at >= cast(:since as {time})",
     "until": "e.recorded_at < cast(:until as {time})",
     "actor": "e.actor = cast(:actor as text)",
+}
+# With the same bound as the join of attempts.
+_HISTORY_CONDITIONS = _EVENT_CONDITIONS | {
+    "owner_id": (
+        "exists (select 1 from {s}inboxes o where o.id = e.inbox_id and o.id >= cast(:after_inbox as {id})"
+        " and o.owner_id = cast(:owner_id as text))"
+    )
 }
 _ATTEMPT_CONDITIONS = {
     "inbox_id": "a.inbox_id = cast(:inbox_id as {id})",
@@ -151,7 +160,7 @@ def _read_fed(row: Row) -> FedEvent:
 
 
 _WALKS = {
-    What.HISTORY: _Walk(EVENTS_PAGE, _EVENT_CONDITIONS, ("inbox", "version"), (FIRST_ID, 0), read_event),
+    What.HISTORY: _Walk(EVENTS_PAGE, _HISTORY_CONDITIONS, ("inbox", "version"), (FIRST_ID, 0), read_event),
     What.ATTEMPTS: _Walk(ATTEMPTS_PAGE, _ATTEMPT_CONDITIONS, ("inbox", "attempt"), (FIRST_ID, FIRST_ID), _read_attempt),
     What.FEED: _Walk(FEED_PAGE, _EVENT_CONDITIONS, ("position",), (-1,), _read_fed),
 }

@@ -1,7 +1,8 @@
 """The guards that stand in an SQLite schema: triggers, unique indexes, and what the tables' own texts say.
 
 A table's text is taken apart into its columns and constraints, as a later migration may add some. Texts are compared
-word by word: spaces, line breaks, comments, capitals and quotes around names mean nothing.
+word by word: spaces, line breaks, comments and capitals mean nothing. Quotes do: in `entry "not" "null"` stands the
+name of a type.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _guards(name: str, table: str, sql: str) -> Iterator[Guard]:
 
 def _words(sql: str) -> Words:
     kept = (word["kept"] for word in _WORD.finditer(sql) if word["kept"])
-    return [word if word[0] == "'" else word.strip('"`[]').lower() for word in kept]
+    return [word if word[0] in "'\"`[" else word.lower() for word in kept]
 
 
 def _table(table: str, words: Words) -> Iterator[Guard]:

@@ -106,6 +106,15 @@ where (owner_id is not null or actor is not null or reason is not null or correl
 BLANK_LATE_ATTEMPTS_OF_ALL = _BLANK_LATE.replace("{which}", "1 = 1")
 BLANK_LATE_ATTEMPTS_OF_ONE = _BLANK_LATE.replace("{which}", "inbox_id = cast(:inbox_id as {id})")
 
+# Domains that nobody has any more, as two erasures at once leave them: neither sees that the other's inbox goes too.
+_DROP_ORPHANS = """
+delete from {s}email_domains as d
+where not exists (select 1 from {s}inboxes o where o.email_domain_id = d.id) and {which}
+"""
+
+DROP_ORPHANED_DOMAINS = _DROP_ORPHANS.replace("{which}", "1 = 1")
+DROP_ORPHANED_DOMAIN = _DROP_ORPHANS.replace("{which}", "d.id = cast(:email_domain_id as {id})")
+
 # Only what is over: closed long ago, marked for nothing, and past the lease of its call.
 _PRUNABLE = """outcome is not null and not to_disable and closed_at < cast(:before as {time}) and lease_until < {now}
   and (inbox_id, id) > (cast(:after_inbox as {id}), cast(:after_attempt as {id}))"""

@@ -6,7 +6,7 @@ row cannot wait here for its event, as triggers fire at once. The one writer at 
 
 from __future__ import annotations
 
-from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED
+from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED, DROP_ORPHANED_DOMAIN
 from inbox_lifecycle.store.rows import INBOX_COLUMNS, LANDED_COLUMNS
 from inbox_lifecycle.store.session import Row, Session, Values
 
@@ -89,11 +89,6 @@ where inbox_id = :inbox_id and version <= :seen_version
 BLANK_ATTEMPTS = f"""
 update inbox_attempts set {BLANKED_COLUMNS} where inbox_id = :inbox_id
 """  # noqa: S608 - constants only
-
-DROP_ORPHANED_DOMAIN = """
-delete from email_domains
-where id = :email_domain_id and not exists (select 1 from inboxes o where o.email_domain_id = :email_domain_id)
-"""
 
 MAKE_DOMAIN = """
 insert into email_domains (id, owner_id, domain, status, created_at)

@@ -7,7 +7,17 @@ from typing import Final
 
 import typer
 
-from inbox_lifecycle.cli.commands import database, keeping, looking, moving, settling, travelling, trying, verifying
+from inbox_lifecycle.cli.commands import (
+    database,
+    exporting,
+    keeping,
+    looking,
+    moving,
+    settling,
+    travelling,
+    trying,
+    verifying,
+)
 from inbox_lifecycle.cli.options import flattened
 
 Commands = Mapping[str, Callable[..., object]]
@@ -30,6 +40,7 @@ PANELS: Final[Mapping[str, Commands]] = {
         "as-of": travelling.as_of,
         "diff": travelling.diff,
         "why": travelling.why,
+        "export": exporting.export,
         "verify": verifying.verify,
     },
     "Keeping house": {

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from inbox_lifecycle.cli.opening import inboxes
-from inbox_lifecycle.cli.options import Operating, Output, Place, WrongUsage, read_moment
+from inbox_lifecycle.cli.options import Operating, Output, Place, read_moment
 from inbox_lifecycle.cli.render import show_one
 from inbox_lifecycle.cli.writing import whole_file
 
@@ -56,9 +57,7 @@ class Filters:
         str | None,
         typer.Option(metavar="TIME", help="Only from then on: 2026-05-01T09:00:00Z.", rich_help_panel=_WHICH),
     ] = None
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only before then.", rich_help_panel=_WHICH)
-    ] = None
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only before then.", rich_help_panel=_WHICH)] = None
     actor: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only what this person did.", rich_help_panel=_WHICH)
     ] = None
@@ -102,10 +101,7 @@ def export(
       inbox-lifecycle export attempts --as-operator olga --form csv --owner acme --output attempts.csv
       inbox-lifecycle export feed --as-operator olga --form cloudevents --since 2026-05-01T00:00:00Z
     """
-    moments = {
-        option: None if said is None else read_moment(f"--{option}", said)
-        for option, said in (("since", filters.since), ("until", filters.until))
-    }
+    since, until = _moment("--since", filters.since), _moment("--until", filters.until)
     with inboxes(place) as opened:
         lines = opened.operator(actor=operating.as_operator).export(
             what,
@@ -113,14 +109,18 @@ def export(
             inbox_id=filters.inbox,
             owner_id=filters.owner,
             name=filters.name,
-            since=moments["since"],
-            until=moments["until"],
+            since=since,
+            until=until,
             actor=filters.actor,
             source=source,
         )
         written = _write(lines, target)
     if target.output is not None:
         show_one(Output(), {"file": str(target.output), "records": written - (form is Form.CSV)})
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    return None if text is None else read_moment(option, text)
 
 
 def _write(lines: Iterator[str], target: Target) -> int:
