@@ -94,7 +94,7 @@ def test_a_first_event_without_its_row_is_named(unchecked: Ground) -> None:
     unchecked.perform(insert("inbox_events", event | {"from_status": None, "from_warmup_status": None}))
     with Inboxes(unchecked.database.url) as inboxes:
         report = inboxes.operator(actor="vera").verify()
-    assert [place(finding) for finding in report.findings] == [("row", nobody, 1)]
+    assert [place(finding) for finding in report.findings] == [("row", nobody, 1), ("feed", nobody, 1)]
 
 
 def test_a_hash_that_is_not_its_entrys_is_named(unchecked: Ground) -> None:
@@ -103,7 +103,7 @@ def test_a_hash_that_is_not_its_entrys_is_named(unchecked: Ground) -> None:
     unchecked.perform(move(unchecked, event | {"hash": bytes(32)}))
     with Inboxes(unchecked.database.url) as inboxes:
         report = inboxes.operator(actor="vera").verify()
-    assert [place(finding) for finding in report.findings] == [("hash", unchecked.ana.id, 4)]
+    assert [place(finding) for finding in report.findings] == [("hash", unchecked.ana.id, 4), ("feed", unchecked.ana.id, 4)]
 
 
 @pytest.mark.parametrize("column", ["entry", "hash"])

@@ -16,7 +16,7 @@ from inbox_lifecycle.store.roles import apply_grants, writer_grants
 from inbox_lifecycle.testing import Sandbox
 from tests.support.databases import Postgres, TestDatabase
 from tests.support.forging import TABLES, make_ground, row_of
-from tests.support.roles import a_role, as_role
+from tests.support.roles import a_role, as_role, rights
 
 ANA = "ana@mail.example.com"
 AWKWARD_SCHEMA = 'audit v1.x%:y"'
@@ -34,20 +34,6 @@ def inboxes(granted: TestDatabase, provider: Instantly) -> Iterator[Inboxes]:
     """A facade that works as the role."""
     with Inboxes(granted.url, provider) as opened:
         yield opened
-
-
-def rights(database: TestDatabase, role: str) -> set[tuple[str, str, str]]:
-    """Every right of a role on our tables: table, column or nothing, and the right."""
-    ours = (
-        "c.relnamespace = 'inbox_lifecycle'::regnamespace and a.grantee = (select oid from pg_roles where rolname = ?)"
-    )
-    tables = f"select c.relname, '', a.privilege_type from pg_class c, aclexplode(c.relacl) a where {ours}"  # noqa: S608 - ours
-    columns = (
-        "select c.relname, t.attname, a.privilege_type"  # noqa: S608 - ours
-        f" from pg_class c join pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a where {ours}"
-    )
-    found = database.execute(tables, (role,)) + database.execute(columns, (role,))
-    return {(str(table), str(column), str(right)) for table, column, right in found}
 
 
 def test_a_writer_registers_and_retries_an_inbox(inboxes: Inboxes, provider_sandbox: Sandbox) -> None:
@@ -89,13 +75,18 @@ def test_a_writer_verifies(inboxes: Inboxes) -> None:
 
 
 def test_a_writer_has_these_rights_and_no_other(granted: TestDatabase, writer: str) -> None:
-    """Nothing can be deleted or truncated, and no event updated."""
+    """Nothing of the history can be deleted or truncated, and no event updated."""
     appended = {"email_domains", "inboxes", "inbox_events", "inbox_attempts"}
+    appended |= {"inbox_feed", "inbox_tree_nodes", "inbox_checkpoints"}
+    looked = {"inbox_feed_queue", "inbox_feed_head", "inbox_lifecycle_alembic_version"}
+    consumers = {"inbox_subscriptions", "inbox_parked_events"}
     row = ("status", "warmup_status", "version", "head_hash", "updated_at")
     seen = ("lease_until", "seen_version", "seen_status", "seen_warmup_status")
     attempt = ("outcome", "closed_at", "event_version", "detail", "to_disable", *seen)
     expected = {(table, "", "INSERT") for table in appended}
-    expected |= {(table, "", "SELECT") for table in (*appended, "inbox_feed_queue", "inbox_lifecycle_alembic_version")}
+    expected |= {(table, "", "SELECT") for table in (*appended, *looked)}
+    expected |= {(table, "", right) for table in consumers for right in ("SELECT", "INSERT", "UPDATE", "DELETE")}
+    expected |= {("inbox_feed_queue", "", "DELETE"), ("inbox_feed_head", "next_position", "UPDATE")}
     expected |= {("inboxes", column, "UPDATE") for column in row}
     expected |= {("inbox_attempts", column, "UPDATE") for column in attempt}
     expected |= {("inbox_feed_queue", column, "INSERT") for column in ("inbox_id", "version", "hash")}

@@ -11,18 +11,35 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from inbox_lifecycle import __version__
-from inbox_lifecycle.store import postgresql, reads, sqlite
+from inbox_lifecycle.store import (
+    erasing,
+    exporting,
+    feed,
+    guards_postgresql,
+    guards_sqlite,
+    postgresql,
+    proving,
+    reads,
+    sqlite,
+    subscriptions,
+    travel,
+    verification_feed,
+)
 from inbox_lifecycle.store.session import DEFAULT_SCHEMA, Backend
 from inbox_lifecycle.store.version import HEAD
 from tests.support.databases import TestDatabase
 
 KINDS = ("sqlite", "postgresql")
+
+#: Modules of statements that serve both kinds, or name the one they serve.
+FURTHER = (erasing, exporting, feed, proving, subscriptions, travel, verification_feed)
 
 _HEAD = "-- What inbox-lifecycle {version} says to {kind}; it needs revision {needs}.\n"
 _NEEDS = re.compile(r"needs revision (\S+)\.\n")
@@ -108,18 +125,31 @@ def backend(kind: str) -> Backend:
 
 def templates(kind: str) -> dict[str, str]:
     """The templates by name: every constant of these modules but those that are only parts."""
-    modules = (sqlite if kind == "sqlite" else postgresql, reads)
-    found = {
-        name.lower(): text
-        for module in modules
-        for name, text in sorted(vars(module).items())
-        if re.fullmatch(r"[A-Z][A-Z_]*(?<!_COLUMNS)", name) and isinstance(text, str)
-    }
+    found: dict[str, str] = {}
+    for module in (sqlite if kind == "sqlite" else postgresql, reads):
+        found |= {name.lower(): text for name, text in _constants(module)}
+    for module in (*FURTHER, guards_sqlite if kind == "sqlite" else guards_postgresql):
+        home = module.__name__.rpartition(".")[2]
+        found |= {f"{home}_{name.lower()}": text for name, text in _constants(module) if _of(kind, name)}
     search = found["find"]
     conditions = {f"find_by_{name}": text for name, text in reads.FIND_CONDITIONS.items()}
     conditions |= {"find_any": "1 = 1", "find_by_all": " and ".join(reads.FIND_CONDITIONS.values())}
     found |= {name: search.replace("{conditions}", condition) for name, condition in conditions.items()}
     return {name: text for name, text in found.items() if not re.search(r"{(owner|conditions)}", text)}
+
+
+def _constants(module: ModuleType) -> list[tuple[str, str]]:
+    """A module's whole statements; what begins with an underscore is only a part."""
+    return [
+        (name, text)
+        for name, text in sorted(vars(module).items())
+        if re.fullmatch(r"[A-Z][A-Z_]*(?<!_COLUMNS)", name) and isinstance(text, str) and " " in text
+    ]
+
+
+def _of(kind: str, name: str) -> bool:
+    """Whether a statement is for this kind of database: some are for one alone, and say so in their name."""
+    return all(other.upper() not in name for other in KINDS if other != kind)
 
 
 def refused(database: TestDatabase, statements: dict[str, str]) -> dict[str, str]:

@@ -85,7 +85,13 @@ def test_the_wheel_holds_package_types_and_migrations(installed: Installed) -> N
     """And no tests."""
     with zipfile.ZipFile(installed.wheel) as wheel:
         names = wheel.namelist()
-    expected = {"py.typed", "__init__.py", "migrations/env.py", "migrations/script.py.mako"}
+    expected = {
+        "py.typed",
+        "__init__.py",
+        "migrations/env.py",
+        "migrations/script.py.mako",
+        "store/guards_expected.json",
+    }
     expected |= {f"migrations/versions/{path.name}" for path in (CHECKOUT / "migrations" / "versions").glob("*.py")}
     assert {f"inbox_lifecycle/{name}" for name in expected} <= set(names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"inbox_lifecycle"}

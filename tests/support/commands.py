@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,11 +124,23 @@ class Terminal:
 
 
 def tamper(database: TestDatabase, change: str, inbox: Inbox, version: int = 1, *, prefix: str | None = None) -> None:
-    """Change columns of an event for good, with the guard that would refuse it taken off."""
+    """Change columns of an event, with the guard that would refuse it taken off meanwhile."""
     tables = database.prefix if prefix is None else prefix
+    with frozen_off(database, tables):
+        where = "where inbox_id = ? and version = ?"
+        database.execute(f"update {tables}inbox_events set {change} {where}", (inbox.id, version))  # noqa: S608 - tests'
+
+
+@contextmanager
+def frozen_off(database: TestDatabase, tables: str) -> Iterator[None]:
+    """The guard that keeps events as they are is off, and stands again afterwards as it stood."""
+    guard = "inbox_events_frozen"
     if database.kind == "sqlite":
-        database.execute("drop trigger inbox_events_frozen")
-    else:
-        database.execute(f"alter table {tables}inbox_events disable trigger inbox_events_frozen")
-    where = "where inbox_id = ? and version = ?"
-    database.execute(f"update {tables}inbox_events set {change} {where}", (inbox.id, version))  # noqa: S608 - tests'
+        ((text,),) = database.execute("select sql from sqlite_schema where name = ?", (guard,))
+        database.execute(f"drop trigger {guard}")
+        yield
+        database.execute(text)
+        return
+    database.execute(f"alter table {tables}inbox_events disable trigger {guard}")
+    yield
+    database.execute(f"alter table {tables}inbox_events enable always trigger {guard}")

@@ -10,25 +10,34 @@ from tests.support.databases import TestDatabase
 _SCHEMA = "inbox_lifecycle"
 _VERSION_TABLE = "inbox_lifecycle_alembic_version"
 
-#: Triggers that fire even where replication turns the others off; disabling forgets that.
-_ALWAYS = ("inbox_events_frozen", "inbox_events_kept")
+#: The one row that is never dropped: whoever gives positions locks it.
+_HEAD = "inbox_feed_head"
+
+# Triggers that fire even where replication turns the others off; disabling forgets that.
+_ALWAYS = """
+select c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+where c.relnamespace = %s::regnamespace and t.tgenabled = 'A'
+"""
 
 
 def empty(database: TestDatabase) -> None:
     """Drop every row of ours, with the guards off in this one transaction; needs a superuser."""
     with psycopg.connect(database.url) as connection:
         _end_others(connection)
-        tables = [sql.Identifier(_SCHEMA, name) for name in _tables(connection)]
+        names = _tables(connection)
+        tables = [sql.Identifier(_SCHEMA, name) for name in names]
+        always = connection.execute(_ALWAYS, (_SCHEMA,)).fetchall()
         for table in tables:
             connection.execute(sql.SQL("alter table {} disable trigger all").format(table))
-        for table in tables:
-            connection.execute(sql.SQL("delete from {}").format(table))
+        for name, table in zip(names, tables, strict=True):
+            emptying = "update {} set next_position = 0" if name == _HEAD else "delete from {}"
+            connection.execute(sql.SQL(emptying).format(table))
         for table in tables:
             connection.execute(sql.SQL("alter table {} enable trigger all").format(table))
-        for trigger in _ALWAYS:
-            events = sql.Identifier(_SCHEMA, "inbox_events")
+        for name, trigger in always:
+            table = sql.Identifier(_SCHEMA, name)
             connection.execute(
-                sql.SQL("alter table {} enable always trigger {}").format(events, sql.Identifier(trigger))
+                sql.SQL("alter table {} enable always trigger {}").format(table, sql.Identifier(trigger))
             )
 
 

@@ -8,6 +8,9 @@
     {"type": "opening", "version": ..., "key": ..., "context": ...}      who and why, with the key of the commitment
     {"type": "address", "key": ..., "email_address": ...}                likewise the address
 
+A bundle has one form, to the byte: these lines in this order, each in its RFC 8785 form (so keys are in fact sorted),
+openings by version. Whoever passes a bundle on may leave openings out, and nothing else.
+
 An inclusion proof shows that an entry is in the log, and none that there is no further one: that the bundle ends where
 the history ended is the head's word, signed, so that whoever left out an event has signed a lie.
 """
@@ -15,6 +18,7 @@ the history ended is the head's word, signed, so that whoever left out an event 
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +27,10 @@ from typing import Any
 import msgspec
 
 from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint
+from inbox_lifecycle.audit.key_text import is_plain
 from inbox_lifecycle.audit.merkle import verify_inclusion
 from inbox_lifecycle.audit.notes import Signer, Verifier
-from inbox_lifecycle.audit.tlog_proof import InclusionProof, parse_proof
+from inbox_lifecycle.audit.tlog_proof import parse_proof
 from inbox_lifecycle.canonical import canonical
 from inbox_lifecycle.codec import (
     Entry,
@@ -45,6 +50,8 @@ FORMAT = "inbox-lifecycle/bundle/1"
 HEAD = "inbox-lifecycle/head/1"
 #: Bytes of the longest bundle that is read.
 BUNDLE_BOUND = 1 << 30
+
+_HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 
 
 class _Header(msgspec.Struct, tag="bundle", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -102,7 +109,7 @@ class Bundle:
 
     def text(self) -> str:
         """The file."""
-        return "".join(f"{msgspec.json.encode(line).decode()}\n" for line in self._lines())
+        return "".join(f"{canonical(msgspec.to_builtins(line)).decode()}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[_Line]:
         yield _Header(format=FORMAT, inbox_id=self.inbox_id, events=len(self.events))
@@ -148,8 +155,8 @@ def parse_bundle(text: str) -> Bundle:
     Raises:
         ProofInvalid: it is not of that form.
     """
-    if len(text) > BUNDLE_BOUND:
-        raise _invalid("it is too long")
+    if not is_plain(text) or len(text) > BUNDLE_BOUND:
+        raise _invalid("it is too long, or it is not UTF-8 text without control characters")
     # By newlines alone: texts in entries may hold other characters that end lines elsewhere.
     lines = [_read_line(line) for line in text.removesuffix("\n").split("\n")]
     header, checkpoint, head = _only(lines, _Header), _only(lines, _Note), _only(lines, _Head)
@@ -159,7 +166,7 @@ def parse_bundle(text: str) -> Bundle:
     addresses = [line for line in lines if isinstance(line, AddressOpening)]
     if header.events != len(events) or len(addresses) > 1:
         raise _invalid("it has more or fewer lines than it says")
-    return Bundle(
+    bundle = Bundle(
         inbox_id=header.inbox_id,
         checkpoint=checkpoint.note,
         head=head.note,
@@ -167,6 +174,9 @@ def parse_bundle(text: str) -> Bundle:
         openings=tuple(line for line in lines if isinstance(line, Opening)),
         address=addresses[0] if addresses else None,
     )
+    if not _is_in_its_form(bundle, text):
+        raise _invalid("its lines are not in their one form and order")
+    return bundle
 
 
 def verify_bundle(text: str, verifier: Verifier) -> Proven:
@@ -214,15 +224,17 @@ class _Included:
 
 
 def _included(event: ProvenEntry, checkpoint: Checkpoint, note: str) -> _Included:
-    raw = event.entry.encode(errors="surrogatepass")
-    proof: InclusionProof = parse_proof(event.proof)
+    raw = event.entry.encode()
+    proof = parse_proof(event.proof)
     if proof.checkpoint != note:
         raise _invalid("a proof is for another checkpoint")
+    if proof.extra is not None:
+        raise _invalid("a proof has extra data, which nobody signed")
+    verify_inclusion(proof.index, checkpoint.size, leaf_hash(raw), proof.hashes, checkpoint.root)
     try:
         entry = decode_entry(raw)
-    except UnreadableEntry as error:
-        raise _invalid(str(error)) from None
-    verify_inclusion(proof.index, checkpoint.size, leaf_hash(raw), proof.hashes, checkpoint.root)
+    except (UnreadableEntry, RecursionError) as error:
+        raise _invalid(str(error) if isinstance(error, UnreadableEntry) else "it is nested too deep") from None
     return _Included(entry, leaf_hash(raw), proof.index)
 
 
@@ -243,6 +255,9 @@ def _check_chain(inbox_id: str, entries: Sequence[_Included]) -> None:
 
 
 def _check_openings(bundle: Bundle, entries: Sequence[Entry]) -> None:
+    versions = [opening.version for opening in bundle.openings]
+    if versions != sorted(set(versions)):
+        raise _invalid("its openings are not in order of version, or one is there twice")
     for opening in bundle.openings:
         if not 1 <= opening.version <= len(entries):
             raise _invalid("an opening is of a version that is not there")
@@ -256,7 +271,7 @@ def _check_opened(committed: str, key: str, context: dict[str, str]) -> None:
         opened = commitment(_key(key), canonical(context))
     except (MalformedText, TypeError):
         opened = ""
-    if not hmac.compare_digest(opened, committed):
+    if not _same(opened, committed):
         raise _invalid("a context does not open the commitment of its entry")
 
 
@@ -267,15 +282,20 @@ def _check_address(opening: AddressOpening, birth: Entry) -> None:
     except (UnreadableEntry, MalformedText):
         event, opened = None, ""
     committed = event.address_commitment if isinstance(event, InboxRegistered | InboxAdopted) else None
-    if committed is None or not hmac.compare_digest(opened, committed):
+    if committed is None or not _same(opened, committed):
         raise _invalid("the address does not open the birth's commitment")
 
 
+def _same(opened: str, committed: str) -> bool:
+    # As bytes: what an entry holds may be any text.
+    return hmac.compare_digest(opened.encode(), committed.encode())
+
+
 def _key(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise _invalid("the key of an opening is not hexadecimal") from None
+    # In full length: HMAC takes a key and the same with zeros behind it for one (RFC 2104, section 2).
+    if not _HEXADECIMAL.fullmatch(text):
+        raise _invalid("the key of an opening is not 32 bytes in hexadecimal")
+    return bytes.fromhex(text)
 
 
 def _head_text(origin: str, inbox_id: str, version: int, head_hash: bytes, tree_size: int) -> str:
@@ -285,9 +305,17 @@ def _head_text(origin: str, inbox_id: str, version: int, head_hash: bytes, tree_
 def _read_line(line: str) -> _Line:
     try:
         read: _Line = _LINES.decode(line)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise _invalid("a line is not one of a bundle's") from None
     return read
+
+
+def _is_in_its_form(bundle: Bundle, text: str) -> bool:
+    try:
+        return bundle.text() == text
+    except ValueError:
+        # Texts with NUL, integers that lose their exactness: they have no such form.
+        return False
 
 
 def _only(lines: Sequence[_Line], kind: type[Any]) -> Any:

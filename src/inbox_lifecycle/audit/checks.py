@@ -138,8 +138,7 @@ class Fold:
 
     def _check_commitment(self, event: StoredEvent, entry: Entry) -> None:
         if event.context_key is None:
-            erased = self.row.inbox.erased_at is not None and not any(event.context)
-            if not erased:
+            if not event.erased or any(event.context):
                 self._find(event, "commitment", "a key, or an erased inbox with a blank context", "no key")
             return
         try:
@@ -179,8 +178,8 @@ class Fold:
             return
         opened = "no key" if key is None else address_commitment(key, inbox.email_address or "")
         self._row("address", birth.event.address_commitment, opened)
-        # An owner and a domain are never repeated in a report.
-        if inbox.owner_id != birth.stored.context[0]:
+        # An owner and a domain are never repeated in a report. A birth may be blank since the row was read.
+        if birth.stored.context_key is not None and inbox.owner_id != birth.stored.context[0]:
             self._row("owner_id", "of its birth", "another")
         if (inbox.email_address or "").rpartition("@")[2] != inbox.email_domain:
             self._row("email_domain", "of its address", "another")

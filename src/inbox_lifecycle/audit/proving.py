@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inbox_lifecycle.audit.bundles import AddressOpening, Bundle, Opening, ProvenEntry, sign_head
+from inbox_lifecycle.audit.bundles import AddressOpening, Bundle, Opening, ProvenEntry, sign_head, verify_bundle
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.sealing import seal
 from inbox_lifecycle.audit.signing import SignedCheckpoint, covering
@@ -10,7 +10,14 @@ from inbox_lifecycle.audit.tlog_proof import InclusionProof
 from inbox_lifecycle.audit.tree import TreeReader
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import InboxId
-from inbox_lifecycle.errors import InboxNotFound, StoreUnavailable, TreeInconsistent
+from inbox_lifecycle.errors import (
+    HistoryBroken,
+    InboxNotFound,
+    InvalidInput,
+    ProofInvalid,
+    StoreUnavailable,
+    TreeInconsistent,
+)
 from inbox_lifecycle.flow import Flow, again, sleep
 from inbox_lifecycle.store.proving import EntriesToProve, EntryToProve, HeadInTree, InboxToProve, LookForProof
 from inbox_lifecycle.terms import Terms
@@ -30,6 +37,7 @@ def prove(terms: Terms, signer: Signer, *, inbox_id: InboxId, owner_id: str | No
     Raises:
         InboxNotFound: no such inbox for this caller, or it was erased meanwhile.
         TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+        HistoryBroken: what is stored does not prove it: an event, its position or its context was changed.
         StoreUnavailable: the inbox's newest event got no position in time.
     """
     inbox, position = yield from _sealed(terms, inbox_id, owner_id)
@@ -41,14 +49,20 @@ def prove(terms: Terms, signer: Signer, *, inbox_id: InboxId, owner_id: str | No
         raise TreeInconsistent(size, "an inbox that has a position is not in it")
     version, head_hash = head
     entries = yield from _entries(inbox_id, owner_id, version)
-    return Bundle(
-        inbox_id=inbox_id,
-        checkpoint=signed.note,
-        head=sign_head(signer, inbox_id=inbox_id, version=version, head_hash=head_hash, tree_size=size),
-        events=(yield from _proven(entries, signed)),
-        openings=tuple(_opened(entry) for entry in entries if entry.context_key is not None) if openings else (),
-        address=_opened_address(inbox) if openings else None,
-    )
+    try:
+        bundle = Bundle(
+            inbox_id=inbox_id,
+            checkpoint=signed.note,
+            head=sign_head(signer, inbox_id=inbox_id, version=version, head_hash=head_hash, tree_size=size),
+            events=(yield from _proven(entries, signed)),
+            openings=tuple(_opened(entry) for entry in entries if entry.context_key is not None) if openings else (),
+            address=_opened_address(inbox) if openings else None,
+        )
+        # As anybody else would: what does not hold is not given out.
+        verify_bundle(bundle.text(), signer.verifier)
+    except (InvalidInput, ProofInvalid):
+        raise HistoryBroken(inbox_id, version, "what is stored of it and before it does not prove it") from None
+    return bundle
 
 
 def _sealed(terms: Terms, inbox_id: InboxId, owner_id: str | None) -> Flow[tuple[InboxToProve, int]]:
@@ -85,7 +99,7 @@ def _proven(entries: list[EntryToProve], signed: SignedCheckpoint) -> Flow[tuple
     for entry in entries:
         hashes = yield from reader.inclusion_proof(entry.position)
         proof = InclusionProof(entry.position, tuple(hashes), signed.note)
-        proven.append(ProvenEntry(entry.entry.decode(), proof.text()))
+        proven.append(ProvenEntry(entry.entry.decode(errors="replace"), proof.text()))
     return tuple(proven)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inbox_lifecycle.audit import merkle
-from inbox_lifecycle.audit.checkpoints import Checkpoint, sign_checkpoint
+from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.sealing import seal
 from inbox_lifecycle.audit.tree import TreeReader
@@ -49,8 +49,9 @@ def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) ->
     """
     if any(checkpoint.origin != signer.name for checkpoint in against):
         raise InvalidInput("a checkpoint is of another log than the key: pass those of its origin's name")
-    size = (yield from seal()).size
+    # Before sealing: the tree is at least as large as what was signed by then, whoever seals and signs meanwhile.
     last = yield from again(LastCheckpoint(origin=signer.name))
+    size = (yield from seal()).size
     earlier = [(checkpoint.size, checkpoint.root) for checkpoint in against]
     if last is not None:
         earlier.append((last.size, last.root))
@@ -61,7 +62,7 @@ def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) ->
     if not size:
         raise InvalidInput("there is no event yet, and nothing to sign: register an inbox first")
     checkpoint = Checkpoint(signer.name, size, root)
-    if last is not None and last.size == size and _signed_by(signer, last.note):
+    if last is not None and _says(signer, last.note, checkpoint):
         return SignedCheckpoint(checkpoint, last.note)
     note = sign_checkpoint(checkpoint, signer)
     yield from again(StoreCheckpoint(origin=signer.name, signed=SignedSize(size, root, note), now=terms.clock()))
@@ -75,12 +76,15 @@ def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoi
         TreeInconsistent: the tree does not extend what was signed before.
     """
     last = yield from again(LastCheckpoint(origin=signer.name))
-    if last is None or last.size <= position or not _signed_by(signer, last.note):
+    if last is None or last.size <= position:
+        return (yield from sign(terms, signer))
+    checkpoint = Checkpoint(signer.name, last.size, last.root)
+    if not _says(signer, last.note, checkpoint):
         return (yield from sign(terms, signer))
     reader = TreeReader(last.size)
     if (yield from reader.root()) != last.root:
         raise TreeInconsistent(last.size, "its root is another by now")
-    return SignedCheckpoint(Checkpoint(signer.name, last.size, last.root), last.note)
+    return SignedCheckpoint(checkpoint, last.note)
 
 
 def checkpoints_page(*, after: int, after_origin: str) -> Flow[tuple[tuple[str, int, str], ...]]:
@@ -100,10 +104,9 @@ def _require_extends(reader: TreeReader, root: bytes, size: int, size_root: byte
         raise TreeInconsistent(size, "its first events are others") from None
 
 
-def _signed_by(signer: Signer, note: str) -> bool:
-    """Whether it is this key's; the log may have had another key under the same name."""
+def _says(signer: Signer, note: str, checkpoint: Checkpoint) -> bool:
+    """Whether the note is of this checkpoint and by this key; the log may have had another under the same name."""
     try:
-        signer.verifier.open(note)
+        return open_checkpoint(note, signer.verifier) == checkpoint
     except NoteInvalid:
         return False
-    return True

@@ -21,6 +21,7 @@ from inbox_lifecycle.flow import Flow, again, hand
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.verification import (
     AttemptsToVerify,
+    CountEvents,
     EventsToVerify,
     InboxesToVerify,
     OrphansToVerify,
@@ -110,12 +111,17 @@ def verify_rest(*, against: Sequence[Checkpoint], verifier: Verifier | None) -> 
     """Verify what is no single inbox's: the guards, the feed, the tree and the checkpoints."""
     guards = yield from check_guards()
     feed = yield from verify_feed(against=against, verifier=verifier)
-    return Verification(
+    report = Verification(
         positions=feed.positions,
         unsealed=feed.unsealed,
         checkpoints=feed.checkpoints,
         findings=guards + feed.findings,
     )
+    # Every position and every wait is another event, or there is a finding: so numbers tell whether one is left out.
+    counted = yield from again(CountEvents())
+    if report.findings or counted.events != counted.placed:
+        yield from _check_fed(report, Range())
+    return report
 
 
 def ranges(parts: int) -> Flow[list[Range]]:
@@ -143,7 +149,10 @@ def verify_one(inbox_id: str) -> Flow[Verification]:
         InboxNotFound: no such inbox.
     """
     yield from get(inbox_id=InboxId(inbox_id), owner_id=None)
-    return (yield from verify_inboxes(Range.of_one(inbox_id), None))
+    within = Range.of_one(inbox_id)
+    report = yield from verify_inboxes(within, None)
+    yield from _check_fed(report, within)
+    return report
 
 
 def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
@@ -154,13 +163,13 @@ def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
     folds = {row.inbox_id: Fold(row) for row in rows if isinstance(row, StoredInbox)}
     report.inboxes += len(rows)
     report.findings += [_unreadable(row) for row in rows if isinstance(row, UnreadableInbox)]
-    report.events += yield from _fold_events(folds, page)
+    strangers = yield from _fold_events(report, folds, page)
     for fold in folds.values():
         fold.close()
         report.findings += fold.findings
         report.notices += fold.notices
-    yield from _check_orphans(report, page)
-    yield from _check_fed(report, page)
+    if strangers:
+        yield from _check_orphans(report, page)
     yield from _check_attempts(report, {inbox_id: fold.attempts for inbox_id, fold in folds.items()}, page)
     return Range(page.until, within.until) if len(rows) == INBOXES else None
 
@@ -169,18 +178,20 @@ def _unreadable(row: UnreadableInbox) -> Finding:
     return Finding(kind="row", inbox_id=row.inbox_id, expected="a row as we write them", found="a value none can have")
 
 
-def _fold_events(folds: dict[str, Fold], page: Range) -> Flow[int]:
-    after, version, count = page.after, LAST_VERSION, 0
+def _fold_events(report: Verification, folds: dict[str, Fold], page: Range) -> Flow[bool]:
+    """Fold the page's events; whether there were some of inboxes whose row was not read: born since, or gone."""
+    after, version, strangers = page.after, LAST_VERSION, False
     while True:
         statement = EventsToVerify(after=after, after_version=version, until=page.until, limit=ROWS)
         events = yield from again(statement)
         for event in events:
             fold = folds.get(event.inbox_id)
+            strangers = strangers or fold is None
             if fold is not None and event.version <= (fold.row.newest or 0):
                 fold.take(event)
-                count += 1
+                report.events += 1
         if len(events) < ROWS:
-            return count
+            return strangers
         after, version = events[-1].inbox_id, events[-1].version
 
 

@@ -7,6 +7,7 @@ that what is sealed meanwhile is left out.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,19 +21,22 @@ from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, TreeHashes, Unsealed
 from inbox_lifecycle.store.verification_feed import (
     CheckpointsToVerify,
+    FeedHead,
     FeedToVerify,
     QueueToVerify,
     StoredCheckpoint,
     StoredPosition,
     StoredWait,
+    StrayNodes,
 )
 
 #: Positions per page.
 ROWS = 2048
-#: Larger than every size.
-LAST_SIZE = 2**62
+#: Before every position and every size there can be, and after every size.
+FIRST, LAST = -(2**63), 2**63 - 1
 
 _HEIGHT = 8
+_STORED, _GIVEN = "the stored checkpoint", "the given checkpoint"
 
 
 @dataclass(slots=True)
@@ -77,8 +81,8 @@ class FeedWalk:
         self._extent = extent
         self._report = report
         self._tower = Tower()
-        #: Whether all positions so far were there: behind a hole no root can be right, and one finding says so.
-        self._dense = True
+        #: Whether all leaves so far were there: behind a hole no root can be right, and one finding says so.
+        self._whole = True
         self._next = 0
         self._complete: dict[int, dict[int, bytes]] = {level: {} for level in LEVELS}
 
@@ -87,20 +91,29 @@ class FeedWalk:
         """Positions taken so far."""
         return self._tower.size
 
+    @property
+    def reached(self) -> int:
+        """The position after the last one: the size of a feed without holes."""
+        return self._next
+
     def take(self, row: StoredPosition) -> None:
         """Check the next position and add it to the tree."""
         if row.position != self._next:
-            self._dense = False
+            self._whole = False
             self._find(row, f"position {self._next}", f"position {row.position}")
         self._next = row.position + 1
-        if row.event_hash is None:
+        leaf_hash = row.leaf_hash
+        if not merkle.is_hash(leaf_hash):
+            self._whole, leaf_hash = False, merkle.EMPTY_ROOT
+            self._find(row, f"{merkle.HASH_LENGTH} bytes of a hash", f"{len(row.leaf_hash)}")
+        elif row.event_hash is None:
             self._find(row, "an event", "none of this inbox and version")
         elif row.event_hash != row.leaf_hash:
             self._find(row, f"the event's hash {row.event_hash.hex()}", row.leaf_hash.hex())
         if row.version > 1 and (row.previous is None or row.previous > row.position):
             where = "nowhere" if row.previous is None else f"at position {row.previous}"
             self._find(row, f"version {row.version - 1} before it", where)
-        for level, number, one in self._tower.append(row.leaf_hash):
+        for level, number, one in self._tower.append(leaf_hash):
             self._complete[level][number] = one
         self._report.positions += 1
 
@@ -108,14 +121,16 @@ class FeedWalk:
         """Nodes completed since the last look that should be stored, by level: from which number, to which hash."""
         for level, nodes in self._complete.items():
             due = {number: one for number, one in nodes.items() if number < self._extent.complete(level)}
-            if due and self._dense:
+            if due and self._whole:
                 yield level, min(due), due
             nodes.clear()
 
     def compare(self, level: int, expected: dict[int, bytes], stored: Sequence[bytes]) -> None:
         """Hold stored nodes against the tree; they are as many as expected, or some are missing."""
         if len(stored) != len(expected):
-            self._add("tree", f"{len(expected)} nodes of level {level} from {min(expected)} on", f"{len(stored)}")
+            first = min(expected)
+            said = f"{len(expected)} nodes of level {level} from {first} on"
+            self._add("tree", said, f"{len(stored)}", first * FAN_OUT**level)
             return
         for (number, one), other in zip(expected.items(), stored, strict=True):
             if one != other:
@@ -124,8 +139,8 @@ class FeedWalk:
     def meet(self, checkpoint: Checkpoint, source: str) -> None:
         """Hold a checkpoint of the size that the walk has reached against the tree."""
         root = self._tower.root()
-        if not self._dense:
-            self._add("checkpoint", f"{source} of size {checkpoint.size}: all positions before it", "a hole")
+        if not self._whole:
+            self._add("checkpoint", f"{source} of size {checkpoint.size}: every leaf before it", "not every one")
         elif root != checkpoint.root:
             expected = f"{source} of size {checkpoint.size}: root {checkpoint.root.hex()}"
             self._add("checkpoint", expected, f"root {root.hex()}")
@@ -161,45 +176,43 @@ def verify_feed(*, against: Sequence[Checkpoint] = (), verifier: Verifier | None
     # Before the first page: what is sealed meanwhile is left out.
     extent = yield from again(FeedExtent())
     walk, given = FeedWalk(extent, report), sorted(against, key=lambda checkpoint: checkpoint.size)
-    rows: Sequence[StoredPosition] = ()
-    after, end = -1, False
+    begin, after, end = FIRST, FIRST, False
     while not end:
         rows = yield from again(FeedToVerify(after=after, size=extent.size, limit=ROWS))
         end = len(rows) < ROWS
-        reached = walk.size + len(rows)
-        due = yield from _due(report, walk.size, reached, given, verifier)
+        after = rows[-1].position if rows else after
+        due = yield from _due(report, begin, max(after + 1, 0), given, verifier)
         for row in rows:
             walk.take(row)
-            for checkpoint, source in due.get(walk.size, ()):
-                walk.meet(checkpoint, source)
+            while due and due[0][0].size <= walk.reached:
+                walk.meet(*due.popleft())
         yield from _compare_nodes(walk)
-        after = rows[-1].position if rows else after
+        begin = walk.reached
     yield from _beyond(report, walk, extent, given, verifier)
     yield from _verify_queue(report)
     report.unsealed = yield from again(Unsealed())
     return report
 
 
-Due = dict[int, list[tuple[Checkpoint, str]]]
+Due = deque[tuple[Checkpoint, str]]
 
 
 def _due(report: FeedReport, begin: int, end: int, given: Sequence[Checkpoint], verifier: Verifier | None) -> Flow[Due]:
-    """The checkpoints of sizes after `begin` and up to `end`, by size."""
-    due: Due = {}
-    after, origin, full = begin, "\U0010ffff", True
+    """The checkpoints of sizes after `begin` and up to `end`, in order of size."""
+    due = [(checkpoint, _GIVEN) for checkpoint in given if begin < checkpoint.size <= end]
+    after, origin, full = begin, "", True
     while full:
-        page = yield from again(CheckpointsToVerify(after=after, after_origin=origin, until=end, limit=ROWS))
+        statement = CheckpointsToVerify(begin=begin, after=after, after_origin=origin, until=end, limit=ROWS)
+        page = yield from again(statement)
         for stored in page:
             report.checkpoints += 1
             checkpoint = _read(report, stored, verifier)
             if checkpoint is not None:
-                due.setdefault(stored.size, []).append((checkpoint, "the stored checkpoint"))
+                due.append((checkpoint, _STORED))
             after, origin = stored.size, stored.origin
         full = len(page) == ROWS
-    for checkpoint in given:
-        if begin < checkpoint.size <= end:
-            due.setdefault(checkpoint.size, []).append((checkpoint, "the given checkpoint"))
-    return due
+    # The tree of size 0 is every log's.
+    return deque(sorted((one for one in due if one[0].size), key=lambda one: one[0].size))
 
 
 def _read(report: FeedReport, stored: StoredCheckpoint, verifier: Verifier | None) -> Checkpoint | None:
@@ -215,6 +228,7 @@ def _read(report: FeedReport, stored: StoredCheckpoint, verifier: Verifier | Non
     if (checkpoint.origin, checkpoint.size, checkpoint.root) != (stored.origin, stored.size, stored.root):
         found = f"one of {checkpoint.origin} and size {checkpoint.size}, root {checkpoint.root.hex()}"
         report.findings.append(Finding(kind="checkpoint", expected=f"{named}: a note that says so", found=found))
+        return None
     return checkpoint
 
 
@@ -232,16 +246,31 @@ def _beyond(
         complete = walk.size // FAN_OUT**level
         if extent.complete(level) > complete:
             expected = f"{complete} nodes of level {level}, as the feed has {walk.size} positions"
-            report.findings.append(Finding(kind="tree", expected=expected, found=str(extent.complete(level))))
-    # A checkpoint that was signed meanwhile is of a size that the feed had by then.
+            found = str(extent.complete(level))
+            position = complete * FAN_OUT**level
+            report.findings.append(Finding(kind="tree", position=position, expected=expected, found=found))
+    stray = yield from again(StrayNodes())
+    if stray:
+        expected = f"no nodes beside levels {LEVELS.start} to {LEVELS.stop - 1} from number 0 on"
+        report.findings.append(Finding(kind="tree", expected=expected, found=str(stray)))
+    yield from _check_head(report)
+    due = yield from _due(report, walk.reached, LAST, given, verifier)
+    # After the checkpoints: one that was signed meanwhile is of a size that the feed has by now. A given one is older.
     now = yield from again(FeedExtent())
-    due = yield from _due(report, max(walk.size, now.size), LAST_SIZE, given, verifier)
-    for checkpoint, source in (one for ones in due.values() for one in ones):
-        walk.miss(checkpoint, source)
+    for checkpoint, source in due:
+        if source == _GIVEN or checkpoint.size > now.size:
+            walk.miss(checkpoint, source)
+
+
+def _check_head(report: FeedReport) -> Flow[None]:
+    head = yield from again(FeedHead())
+    if head is not None and head.next_position != head.size:
+        expected, found = f"{head.size} as the next position", f"{head.next_position}"
+        report.findings.append(Finding(kind="feed", position=head.size, expected=expected, found=found))
 
 
 def _verify_queue(report: FeedReport) -> Flow[None]:
-    after, full = -1, True
+    after, full = FIRST, True
     while full:
         page = yield from again(QueueToVerify(after=after, limit=ROWS))
         report.findings += [finding for wait in page for finding in _check_wait(wait)]

@@ -5,7 +5,7 @@
 2x        the provider did not enable the warmup: nothing moved
 30        the provider did and our write failed
 4x        the database could not be asked: nothing was sent
-50        the history cannot be read as it stands
+5x        the history cannot be read as it stands, or a proof does not hold
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Exit(IntEnum):
     EXISTS = 14
     CONFLICT = 15
     NO_SUCH_POINT = 16
+    SUBSCRIPTION_TAKEN = 17
     PROVIDER_REJECTED = 20
     PROVIDER_THROTTLED = 21
     PROVIDER_BUSY = 22
@@ -40,6 +41,8 @@ class Exit(IntEnum):
     SCHEMA_MISMATCH = 41
     STORE_MISCONFIGURED = 42
     HISTORY_UNREADABLE = 50
+    TREE_INCONSISTENT = 51
+    PROOF_INVALID = 52
     BUG = 70
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
@@ -58,6 +61,7 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.EXISTS: "an inbox with this address exists already",
     Exit.CONFLICT: "the inbox is not at the expected version",
     Exit.NO_SUCH_POINT: "the inbox's history does not reach that point",
+    Exit.SUBSCRIPTION_TAKEN: "another consumer of that name is at work",
     Exit.PROVIDER_REJECTED: "the provider said no",
     Exit.PROVIDER_THROTTLED: "the provider's rate limit is reached",
     Exit.PROVIDER_BUSY: "the provider runs another warmup job",
@@ -68,6 +72,8 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.SCHEMA_MISMATCH: "the database's schema is missing, older or newer",
     Exit.STORE_MISCONFIGURED: "the database, its role or its driver is not set up",
     Exit.HISTORY_UNREADABLE: "the history cannot be read as it stands",
+    Exit.TREE_INCONSISTENT: "the history does not extend what was signed before; nothing is signed",
+    Exit.PROOF_INVALID: "a note, a proof or a bundle does not hold: do not trust it",
     Exit.BUG: "a bug in this program",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.OUTPUT_CLOSED: "nobody reads the output any more",
@@ -83,6 +89,7 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.InboxExists: Exit.EXISTS,
     errors.ConcurrencyConflict: Exit.CONFLICT,
     errors.NoSuchPoint: Exit.NO_SUCH_POINT,
+    errors.SubscriptionTaken: Exit.SUBSCRIPTION_TAKEN,
     errors.ProviderRejected: Exit.PROVIDER_REJECTED,
     errors.ProviderThrottled: Exit.PROVIDER_THROTTLED,
     errors.ProviderBusy: Exit.PROVIDER_BUSY,
@@ -94,6 +101,8 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.SchemaMismatch: Exit.SCHEMA_MISMATCH,
     errors.StoreError: Exit.STORE_MISCONFIGURED,
     errors.HistoryError: Exit.HISTORY_UNREADABLE,
+    errors.TreeInconsistent: Exit.TREE_INCONSISTENT,
+    errors.ProofInvalid: Exit.PROOF_INVALID,
     # Nothing on the command line runs inside a host's transaction.
     errors.StepRefused: Exit.BUG,
 }

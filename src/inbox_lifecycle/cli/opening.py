@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inbox_lifecycle.cli.options import Caller, Place, Service, Trace, WrongUsage
 
 if TYPE_CHECKING:
-    from inbox_lifecycle import Inboxes, Instantly
+    from inbox_lifecycle import Inboxes, Instantly, Signer
 
 #: The one provider there is a client of.
 PROVIDER = "instantly"
@@ -34,9 +34,10 @@ def view(
     *,
     service: Service | None = None,
     call_budget: float | None = None,
+    signer: Signer | None = None,
 ) -> Iterator[View]:
     """The caller's view, with what is to be put on record."""
-    with inboxes(place, trace, actor=caller.actor, service=service, call_budget=call_budget) as opened:
+    with inboxes(place, trace, actor=caller.actor, service=service, call_budget=call_budget, signer=signer) as opened:
         if caller.as_operator is not None:
             yield View(opened.operator(actor=caller.as_operator), {})
         else:
@@ -51,6 +52,7 @@ def inboxes(
     actor: str | None = None,
     service: Service | None = None,
     call_budget: float | None = None,
+    signer: Signer | None = None,
 ) -> Iterator[Inboxes]:
     """The facade over a database that is there, closed at the end."""
     provider = None if service is None else make_provider(service)
@@ -62,7 +64,7 @@ def inboxes(
     said = trace or Trace()
     with ExitStack() as stack:
         stack.enter_context(audit_context(actor=actor, reason=said.reason, correlation_id=said.correlation_id))
-        opened = Inboxes(place.database_url, provider, schema=place.schema, call_budget=call_budget)
+        opened = Inboxes(place.database_url, provider, schema=place.schema, call_budget=call_budget, signer=signer)
         yield stack.enter_context(opened)
 
 

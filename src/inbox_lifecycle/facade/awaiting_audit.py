@@ -144,6 +144,7 @@ class AuditAsyncOperator(Facade):
             InboxNotFound: no such inbox.
             InvalidInput: the facade has no signer.
             TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+            HistoryBroken: what is stored of the inbox does not prove it; `verify` names what was changed.
         """
         return await self._run(auditing.prove(self._calls, inbox_id, owner_id=None, openings=openings))
 

@@ -306,5 +306,6 @@ class Inboxes(Facade):
             InboxNotFound: no such inbox, not the caller's, or erased.
             InvalidInput: the facade has no signer.
             TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+            HistoryBroken: what is stored of the inbox does not prove it; `verify` names what was changed.
         """
         return self._run(auditing.prove(self._calls, inbox_id, owner_id=read_owner(owner_id), openings=openings))

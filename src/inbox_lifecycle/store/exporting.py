@@ -1,7 +1,8 @@
 """The statements of exports: keyset pages of all events, all attempts or the feed, narrowed down by the database.
 
-A walk goes from one mark to another, both taken from the key that it is ordered by. No filter changes the order, so a
-walk over rows of which few fit reads each row once, and stays right whatever is written meanwhile.
+A walk goes from one mark to another, both taken from the key that it is ordered by, so that it stays right whatever is
+written meanwhile. Where inboxes are looked up, `id >= :after_inbox` says nothing new: without it a join by merging
+would read the inboxes from the first one on, for each page again.
 """
 
 from __future__ import annotations
@@ -59,8 +60,7 @@ order by a.inbox_id desc, a.id desc
 limit 1
 """
 
-# With the inbox, where there is one: a call may have opened an attempt on an inbox that was erased as it did. A join by
-# merging would read the inboxes from the first one on, for each page again, if it were not for the second condition.
+# With the inbox, where there is one: a call may have opened an attempt on an inbox that was erased as it did.
 ATTEMPTS_PAGE = f"""
 select {ATTEMPT_COLUMNS}, i.erased_at
 from {{s}}inbox_attempts a
@@ -82,26 +82,20 @@ limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
 
 # The owner is the inbox's, whoever acted; erased inboxes have none.
+_OWNED = "exists (select 1 from {s}inboxes o where o.owner_id = cast(:owner_id as text) and o.id = "
+
 _EVENT_CONDITIONS = {
     "inbox_id": "e.inbox_id = cast(:inbox_id as {id})",
-    "owner_id": (
-        "exists (select 1 from {s}inboxes o where o.id = e.inbox_id and o.owner_id = cast(:owner_id as text))"
-    ),
+    "owner_id": _OWNED + "e.inbox_id and o.id >= cast(:after_inbox as {id}))",
     "name": "e.name = cast(:name as text)",
     "since": "e.recorded_at >= cast(:since as {time})",
     "until": "e.recorded_at < cast(:until as {time})",
     "actor": "e.actor = cast(:actor as text)",
 }
-# With the same bound as the join of attempts.
-_HISTORY_CONDITIONS = _EVENT_CONDITIONS | {
-    "owner_id": (
-        "exists (select 1 from {s}inboxes o where o.id = e.inbox_id and o.id >= cast(:after_inbox as {id})"
-        " and o.owner_id = cast(:owner_id as text))"
-    )
-}
+_FEED_CONDITIONS = {**_EVENT_CONDITIONS, "owner_id": _OWNED + "e.inbox_id)"}
 _ATTEMPT_CONDITIONS = {
     "inbox_id": "a.inbox_id = cast(:inbox_id as {id})",
-    "owner_id": "i.owner_id = cast(:owner_id as text)",
+    "owner_id": _OWNED + "a.inbox_id and o.id >= cast(:after_inbox as {id}))",
     "name": "a.kind = cast(:name as text)",
     "since": "a.opened_at >= cast(:since as {time})",
     "until": "a.opened_at < cast(:until as {time})",
@@ -160,9 +154,9 @@ def _read_fed(row: Row) -> FedEvent:
 
 
 _WALKS = {
-    What.HISTORY: _Walk(EVENTS_PAGE, _HISTORY_CONDITIONS, ("inbox", "version"), (FIRST_ID, 0), read_event),
+    What.HISTORY: _Walk(EVENTS_PAGE, _EVENT_CONDITIONS, ("inbox", "version"), (FIRST_ID, 0), read_event),
     What.ATTEMPTS: _Walk(ATTEMPTS_PAGE, _ATTEMPT_CONDITIONS, ("inbox", "attempt"), (FIRST_ID, FIRST_ID), _read_attempt),
-    What.FEED: _Walk(FEED_PAGE, _EVENT_CONDITIONS, ("position",), (-1,), _read_fed),
+    What.FEED: _Walk(FEED_PAGE, _FEED_CONDITIONS, ("position",), (-1,), _read_fed),
 }
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from inbox_lifecycle.records import FedEvent
-from inbox_lifecycle.store.rows import EVENT_COLUMNS, read_event
+from inbox_lifecycle.store.rows import EVENT_COLUMNS, read_event, stored_bytes
 from inbox_lifecycle.store.session import Session
 
 #: Leaves, or nodes of the level below, under one stored node.
@@ -25,7 +25,7 @@ FAN_OUT = 256
 #: Stored levels: enough for 256^5 events.
 LEVELS = range(1, 6)
 
-_SEAL_POSTGRESQL = """
+SEAL_POSTGRESQL = """
 with head as materialized (
     select next_position from {s}inbox_feed_head where one = 1 for update skip locked
 ), picked as materialized (
@@ -59,47 +59,47 @@ with head as materialized (
 select (select count(*) from fed), (select count(*) from head)
 """
 
-_SEAL_SQLITE_BOUND = """
+SEAL_SQLITE_BOUND = """
 select max(seq), count(*) from (select seq from inbox_feed_queue order by seq limit :limit)
 """
-_SEAL_SQLITE_FEED = """
+SEAL_SQLITE_FEED = """
 insert into inbox_feed (position, inbox_id, version, leaf_hash)
 select (select coalesce(max(position) + 1, 0) from inbox_feed) + row_number() over (order by q.seq) - 1,
        q.inbox_id, q.version, q.hash
 from inbox_feed_queue q where q.seq <= :bound order by q.seq
 """
-_SEAL_SQLITE_TAKE = "delete from inbox_feed_queue where seq <= :bound"
+SEAL_SQLITE_TAKE = "delete from inbox_feed_queue where seq <= :bound"
 
 # Every number by the end of an index, however long the feed is.
 _EXTENT_OF_LEVEL = "coalesce((select max(n.number) + 1 from {s}inbox_tree_nodes n where n.level = {level}), 0)"
 _EXTENTS = [_EXTENT_OF_LEVEL.replace("{level}", str(level)) for level in LEVELS]
-_EXTENT = ", ".join(["select coalesce((select max(f.position) + 1 from {s}inbox_feed f), 0)", *_EXTENTS])
+EXTENT = ", ".join(["select coalesce((select max(f.position) + 1 from {s}inbox_feed f), 0)", *_EXTENTS])
 
-_UNSEALED = "select count(*) from {s}inbox_feed_queue"
+UNSEALED = "select count(*) from {s}inbox_feed_queue"
 
-_LEAVES = """
+LEAVES = """
 select f.leaf_hash from {s}inbox_feed f
 where f.position >= cast(:begin as bigint) and f.position < cast(:end as bigint) order by f.position
 """
-_NODES = """
+NODES = """
 select n.hash from {s}inbox_tree_nodes n
 where n.level = cast(:level as smallint) and n.number >= cast(:begin as bigint) and n.number < cast(:end as bigint)
 order by n.number
 """
 
-_PLANT_POSTGRESQL = """
+PLANT_POSTGRESQL = """
 insert into {s}inbox_tree_nodes (level, number, hash)
 select cast(:level as smallint), cast(:first as bigint) + t.ordinality - 1, t.hash
 from unnest(cast(:hashes as bytea[])) with ordinality as t(hash, ordinality)
 on conflict (level, number) do nothing
 """
-_PLANT_SQLITE = """
+PLANT_SQLITE = """
 insert into inbox_tree_nodes (level, number, hash)
 select :level, :number, :hash
 where not exists (select 1 from inbox_tree_nodes n where n.level = :level and n.number = :number)
 """
 
-_PAGE = f"""
+PAGE = f"""
 select {EVENT_COLUMNS}, f.position
 from {{s}}inbox_feed f join {{s}}inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
 where f.position > cast(:after as bigint)
@@ -144,15 +144,15 @@ class SealBatch:
         """What was done."""
         if session.backend.is_sqlite:
             return self._run_on_sqlite(session)
-        row = session.one(_SEAL_POSTGRESQL, {"limit": self.limit})
+        row = session.one(SEAL_POSTGRESQL, {"limit": self.limit})
         return Batch(0, had_turn=False) if row is None else Batch(int(row[0]), bool(row[1]))
 
     def _run_on_sqlite(self, session: Session) -> Batch:
-        row = session.one(_SEAL_SQLITE_BOUND, {"limit": self.limit})
+        row = session.one(SEAL_SQLITE_BOUND, {"limit": self.limit})
         if row is None or row[0] is None:
             return Batch(0, had_turn=True)
-        session.run(_SEAL_SQLITE_FEED, {"bound": row[0]})
-        session.run(_SEAL_SQLITE_TAKE, {"bound": row[0]})
+        session.run(SEAL_SQLITE_FEED, {"bound": row[0]})
+        session.run(SEAL_SQLITE_TAKE, {"bound": row[0]})
         return Batch(int(row[1]), had_turn=True)
 
 
@@ -165,7 +165,7 @@ class FeedExtent:
 
     def run(self, session: Session) -> Extent:
         """The extent."""
-        size, *nodes = session.one(_EXTENT) or (0, *(0 for _ in LEVELS))
+        size, *nodes = session.one(EXTENT) or (0, *(0 for _ in LEVELS))
         return Extent(int(size), tuple(int(count) for count in nodes))
 
 
@@ -178,7 +178,7 @@ class Unsealed:
 
     def run(self, session: Session) -> int:
         """The number."""
-        row = session.one(_UNSEALED)
+        row = session.one(UNSEALED)
         return 0 if row is None else int(row[0])
 
 
@@ -195,7 +195,7 @@ class TreeHashes:
     def run(self, session: Session) -> list[bytes]:
         """The hashes, in order."""
         values = {"level": self.level, "begin": self.begin, "end": self.end}
-        return [bytes(row[0]) for row in session.all(_NODES if self.level else _LEAVES, values)]
+        return [stored_bytes(row[0]) for row in session.all(NODES if self.level else LEAVES, values)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,10 +211,10 @@ class PlantNodes:
     def run(self, session: Session) -> None:
         """Store them."""
         if not session.backend.is_sqlite:
-            session.run(_PLANT_POSTGRESQL, {"level": self.level, "first": self.first, "hashes": list(self.hashes)})
+            session.run(PLANT_POSTGRESQL, {"level": self.level, "first": self.first, "hashes": list(self.hashes)})
             return
         for number, node in enumerate(self.hashes, self.first):
-            session.run(_PLANT_SQLITE, {"level": self.level, "number": number, "hash": node})
+            session.run(PLANT_SQLITE, {"level": self.level, "number": number, "hash": node})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,5 +228,5 @@ class FeedPage:
 
     def run(self, session: Session) -> tuple[FedEvent, ...]:
         """The events."""
-        rows = session.all(_PAGE, {"after": self.after, "limit": self.limit})
+        rows = session.all(PAGE, {"after": self.after, "limit": self.limit})
         return tuple(FedEvent(int(row[-1]), read_event(row)) for row in rows)

@@ -8,18 +8,18 @@ from typing import ClassVar
 
 from inbox_lifecycle.store.session import Session
 
-_LAST = """
+LAST = """
 select c.size, c.root, c.note from {s}inbox_checkpoints c
 where c.origin = cast(:origin as text) order by c.size desc limit 1
 """
-_STORE = """
+STORE = """
 insert into {s}inbox_checkpoints (origin, size, root, note, signed_at)
 select cast(:origin as text), cast(:size as bigint), cast(:root as {bytes}), cast(:note as text), cast(:now as {time})
 where not exists (
     select 1 from {s}inbox_checkpoints c where c.origin = cast(:origin as text) and c.size = cast(:size as bigint)
 )
 """
-_PAGE = """
+PAGE = """
 select c.origin, c.size, c.note from {s}inbox_checkpoints c
 where (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text))
 order by c.size, c.origin
@@ -32,7 +32,7 @@ select i.email_address, i.address_key,
        (select f.position from {s}inbox_feed f where f.inbox_id = i.id and f.version = i.version)
 from {s}inboxes i where i.id = cast(:inbox_id as {id}) {owned}
 """
-_HEAD_IN_TREE = """
+HEAD_IN_TREE = """
 select f.version, f.leaf_hash from {s}inbox_feed f
 where f.inbox_id = cast(:inbox_id as {id}) and f.position < cast(:size as bigint)
 order by f.version desc limit 1
@@ -48,6 +48,9 @@ where i.id = cast(:inbox_id as {id}) and e.version > cast(:after as integer) and
 order by e.version
 limit cast(:limit as integer)
 """
+
+NEWEST_AS_OWNER, ENTRIES_AS_OWNER = (template.replace("{owned}", _OWNED) for template in (_NEWEST, _ENTRIES))
+NEWEST_AS_OPERATOR, ENTRIES_AS_OPERATOR = (template.replace("{owned}", "") for template in (_NEWEST, _ENTRIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class LastCheckpoint:
 
     def run(self, session: Session) -> SignedSize | None:
         """The checkpoint; None where none was signed yet."""
-        row = session.one(_LAST, {"origin": self.origin})
+        row = session.one(LAST, {"origin": self.origin})
         return None if row is None else SignedSize(int(row[0]), bytes(row[1]), row[2])
 
 
@@ -116,7 +119,7 @@ class StoreCheckpoint:
             "note": self.signed.note,
             "now": session.backend.time(self.now),
         }
-        session.run(_STORE, values)
+        session.run(STORE, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,7 @@ class CheckpointsPage:
     def run(self, session: Session) -> tuple[tuple[str, int, str], ...]:
         """Origin, size and note of each."""
         values = {"after": self.after, "after_origin": self.after_origin, "limit": self.limit}
-        return tuple((row[0], int(row[1]), row[2]) for row in session.all(_PAGE, values))
+        return tuple((row[0], int(row[1]), row[2]) for row in session.all(PAGE, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,7 @@ class LookForProof:
 
     def run(self, session: Session) -> InboxToProve | None:
         """The inbox; None where there is none for this caller."""
-        template = _NEWEST.replace("{owned}", "" if self.owner_id is None else _OWNED)
+        template = NEWEST_AS_OPERATOR if self.owner_id is None else NEWEST_AS_OWNER
         row = session.one(template, {"inbox_id": self.inbox_id, "owner_id": self.owner_id})
         if row is None:
             return None
@@ -166,7 +169,7 @@ class HeadInTree:
 
     def run(self, session: Session) -> tuple[int, bytes] | None:
         """Its version and hash; None where the inbox has none there."""
-        row = session.one(_HEAD_IN_TREE, {"inbox_id": self.inbox_id, "size": self.size})
+        row = session.one(HEAD_IN_TREE, {"inbox_id": self.inbox_id, "size": self.size})
         return None if row is None else (int(row[0]), bytes(row[1]))
 
 
@@ -191,7 +194,7 @@ class EntriesToProve:
             "bound": self.bound,
             "limit": self.limit,
         }
-        rows = session.all(_ENTRIES.replace("{owned}", "" if self.owner_id is None else _OWNED), values)
+        rows = session.all(ENTRIES_AS_OPERATOR if self.owner_id is None else ENTRIES_AS_OWNER, values)
         return tuple(
             EntryToProve(
                 version=row[0],

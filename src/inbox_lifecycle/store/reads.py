@@ -186,6 +186,10 @@ ATTEMPTS_AS_OPERATOR = _ATTEMPTS.replace("{owner}", "")
 REVISION = "select version_num from {s}inbox_lifecycle_alembic_version"
 
 COUNT_INBOXES = "select count(*) from {s}inboxes"
+COUNT_EVENTS = """
+select (select count(*) from {s}inbox_events),
+       (select count(*) from {s}inbox_feed) + (select count(*) from {s}inbox_feed_queue)
+"""
 ID_AT = "select i.id from {s}inboxes i order by i.id limit 1 offset cast(:offset as integer)"
 
 # Verification: rows with their newest event, events of a range of inboxes, and attempts of the same range.
@@ -198,8 +202,12 @@ order by i.id
 limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
 
+# Whether a context without a key is an erased inbox's is read with it: the row was read before.
 VERIFY_EVENTS = f"""
-select {EVENT_COLUMNS}
+select {EVENT_COLUMNS},
+       case when e.context_key is null then
+           (select 1 from {{s}}inboxes i where i.id = e.inbox_id and i.erased_at is not null)
+       end as erased
 from {{s}}inbox_events e
 where (e.inbox_id, e.version) > (cast(:after as {{id}}), cast(:after_version as integer))
   and e.inbox_id <= cast(:until as {{id}})

@@ -29,6 +29,7 @@ EVENT_COLUMNS = (
     " e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason,"
     " e.correlation_id, e.causation_id, e.idempotency_key, e.context_key"
 )
+EVENT_WIDTH = 20
 
 #: Columns of an attempt, of `inbox_attempts a`.
 ATTEMPT_COLUMNS = (
@@ -210,3 +211,8 @@ def read_time_column(value: object) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return read_time(str(value))
+
+
+def stored_bytes(value: object) -> bytes:
+    """What stands in a column of bytes, where SQLite keeps anything that was put there."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="surrogateescape")

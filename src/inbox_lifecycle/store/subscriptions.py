@@ -10,8 +10,11 @@ from inbox_lifecycle.records import ParkedEvent
 from inbox_lifecycle.store.rows import EVENT_COLUMNS, read_event, read_time_column
 from inbox_lifecycle.store.session import Session
 
-_LEASE_END_POSTGRESQL = "statement_timestamp() + make_interval(secs => cast(:lease as double precision))"
-_LEASE_END_SQLITE = "strftime({clock}, 'now', :lease || ' seconds') || '000Z'"
+# On PostgreSQL and on SQLite.
+_LEASE_ENDS = (
+    "statement_timestamp() + make_interval(secs => cast(:lease as double precision))",
+    "strftime({clock}, 'now', :lease || ' seconds') || '000Z'",
+)
 
 _CLAIM = """
 insert into {s}inbox_subscriptions (name, position, holder, lease_until)
@@ -25,18 +28,18 @@ _ADVANCE = """
 update {s}inbox_subscriptions set position = cast(:position as bigint), lease_until = {lease_end}
 where name = cast(:subscription as text) and holder = cast(:holder as {id})
 """
-_RELEASE = """
+RELEASE = """
 update {s}inbox_subscriptions set holder = null, lease_until = null
 where name = cast(:subscription as text) and holder = cast(:holder as {id})
 """
-_PARK = """
+PARK = """
 insert into {s}inbox_parked_events (subscription, position, error, tries, parked_at)
 values (cast(:subscription as text), cast(:position as bigint), cast(:error as text), cast(:tries as integer),
         cast(:now as {time}))
 on conflict (subscription, position) do update
 set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at
 """
-_PARKED = f"""
+PARKED = f"""
 select {EVENT_COLUMNS}, p.position, p.error, p.tries, p.parked_at
 from {{s}}inbox_parked_events p
 join {{s}}inbox_feed f on f.position = p.position
@@ -45,19 +48,14 @@ where p.subscription = cast(:subscription as text) and p.position > cast(:after 
 order by p.position
 limit cast(:limit as integer)
 """  # noqa: S608 - constants and our own schema only
-_UNPARK = """
+UNPARK = """
 delete from {s}inbox_parked_events
 where subscription = cast(:subscription as text) and position = cast(:position as bigint)
 """
 
 
-def _with_lease_end(template: str) -> tuple[str, str]:
-    """The template on PostgreSQL and on SQLite."""
-    return template.replace("{lease_end}", _LEASE_END_POSTGRESQL), template.replace("{lease_end}", _LEASE_END_SQLITE)
-
-
-_CLAIMS = _with_lease_end(_CLAIM)
-_ADVANCES = _with_lease_end(_ADVANCE)
+CLAIM_POSTGRESQL, CLAIM_SQLITE = (_CLAIM.replace("{lease_end}", end) for end in _LEASE_ENDS)
+ADVANCE_POSTGRESQL, ADVANCE_SQLITE = (_ADVANCE.replace("{lease_end}", end) for end in _LEASE_ENDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,7 @@ class ClaimSubscription:
     def run(self, session: Session) -> int | None:
         """The last position handled, -1 for none; None where somebody else holds it."""
         values = {"subscription": self.subscription, "holder": self.holder, "lease": self.lease}
-        row = session.one(_CLAIMS[session.backend.is_sqlite], values)
+        row = session.one(CLAIM_SQLITE if session.backend.is_sqlite else CLAIM_POSTGRESQL, values)
         return None if row is None else int(row[0])
 
 
@@ -97,7 +95,7 @@ class AdvanceSubscription:
             "position": self.position,
             "lease": self.lease,
         }
-        return session.run(_ADVANCES[session.backend.is_sqlite], values) == 1
+        return session.run(ADVANCE_SQLITE if session.backend.is_sqlite else ADVANCE_POSTGRESQL, values) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ class ReleaseSubscription:
 
     def run(self, session: Session) -> None:
         """Release it, if it is still this consumer's."""
-        session.run(_RELEASE, {"subscription": self.subscription, "holder": self.holder})
+        session.run(RELEASE, {"subscription": self.subscription, "holder": self.holder})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +134,7 @@ class ParkEvent:
             "tries": self.tries,
             "now": session.backend.time(self.now),
         }
-        session.run(_PARK, values)
+        session.run(PARK, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +158,7 @@ class ParkedEvents:
                 tries=row[-2],
                 parked_at=read_time_column(row[-1]),
             )
-            for row in session.all(_PARKED, values)
+            for row in session.all(PARKED, values)
         )
 
 
@@ -175,4 +173,4 @@ class UnparkEvent:
 
     def run(self, session: Session) -> None:
         """Take it off the list."""
-        session.run(_UNPARK, {"subscription": self.subscription, "position": self.position})
+        session.run(UNPARK, {"subscription": self.subscription, "position": self.position})

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.store import reads
-from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, INBOX_WIDTH, read_inbox
+from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, EVENT_WIDTH, INBOX_WIDTH, read_inbox, stored_bytes
 from inbox_lifecycle.store.session import Row, Session
 
 
@@ -53,6 +53,8 @@ class StoredEvent:
     #: owner_id, actor, reason, correlation_id, causation_id, idempotency_key.
     context: tuple[str | None, ...] = field(repr=False)
     context_key: bytes | None = field(repr=False)
+    #: Whether there is no key as the inbox was erased; maybe since its row was read.
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,27 @@ class OrphansToVerify:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """How many events there are, and how many have a position or wait for one, all in one snapshot."""
+
+    events: int
+    placed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountEvents:
+    """Events, and their places."""
+
+    name: ClassVar[str] = "count_events"
+    writes: ClassVar[bool] = False
+
+    def run(self, session: Session) -> Counted:
+        """The numbers."""
+        events, placed = session.one(reads.COUNT_EVENTS) or (0, 0)
+        return Counted(int(events), int(placed))
+
+
+@dataclass(frozen=True, slots=True)
 class CountInboxes:
     """How many inboxes there are."""
 
@@ -186,7 +209,8 @@ def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
         inbox = read_inbox(row)
     except (TypeError, ValueError):
         return UnreadableInbox(str(row[0]))
-    return StoredInbox(inbox, _bytes(row[14]), None if key is None else _bytes(key), domain_owner_id, newest)
+    address_key = None if key is None else stored_bytes(key)
+    return StoredInbox(inbox, stored_bytes(row[14]), address_key, domain_owner_id, newest)
 
 
 def _stored_event(row: Row) -> StoredEvent:
@@ -199,11 +223,12 @@ def _stored_event(row: Row) -> StoredEvent:
         left=None if row[5] is None else (row[5], row[6]),
         reached=(row[7], row[8]),
         recorded_at=row[9],
-        entry=_bytes(row[10]),
-        hash=_bytes(row[11]),
-        previous_hash=None if row[12] is None else _bytes(row[12]),
+        entry=stored_bytes(row[10]),
+        hash=stored_bytes(row[11]),
+        previous_hash=None if row[12] is None else stored_bytes(row[12]),
         context=tuple(row[13:19]),
-        context_key=None if row[19] is None else _bytes(row[19]),
+        context_key=None if row[19] is None else stored_bytes(row[19]),
+        erased=any(row[EVENT_WIDTH:]),
     )
 
 
@@ -217,10 +242,5 @@ def _stored_attempt(row: Row) -> StoredAttempt:
         event_version=row[10],
         has_inbox=has_inbox is not None,
         event_name=name,
-        event_entry=None if entry is None else _bytes(entry),
+        event_entry=None if entry is None else stored_bytes(entry),
     )
-
-
-def _bytes(value: object) -> bytes:
-    """What stands in a column of bytes, where SQLite keeps anything that was put there."""
-    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="surrogateescape")

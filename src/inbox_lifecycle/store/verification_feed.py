@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from inbox_lifecycle.store.feed import LEVELS
+from inbox_lifecycle.store.rows import stored_bytes
 from inbox_lifecycle.store.session import Session
 
 # A position with its event's hash, and the position of the inbox's event before it.
-_FEED = """
+FEED = """
 select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
 from {s}inbox_feed f
 left join {s}inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
@@ -19,7 +21,7 @@ limit cast(:limit as integer)
 """
 
 # One statement, so that a sealer that moves an event from the queue to the feed is seen before it or after it.
-_UNFED = """
+UNFED = """
 select e.inbox_id, e.version
 from {s}inbox_events e
 where (e.inbox_id, e.version) > (cast(:after as {id}), cast(:after_version as integer))
@@ -30,7 +32,7 @@ order by e.inbox_id, e.version
 limit cast(:limit as integer)
 """
 
-_QUEUE = """
+QUEUE = """
 select q.seq, q.inbox_id, q.version,
        (select 1 from {s}inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
        (select f.position from {s}inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
@@ -40,10 +42,23 @@ order by q.seq
 limit cast(:limit as integer)
 """
 
-_CHECKPOINTS = """
+# Both in one statement: a sealer moves them together.
+HEAD_POSTGRESQL = """
+select (select h.next_position from {s}inbox_feed_head h where h.one = 1),
+       (select coalesce(max(f.position) + 1, 0) from {s}inbox_feed f)
+"""
+
+STRAY = f"""
+select count(*) from {{s}}inbox_tree_nodes n
+where n.number < 0 or n.level < {LEVELS.start} or n.level >= {LEVELS.stop}
+"""  # noqa: S608 - constants
+
+# Of one size there may be several, by origin. No origin is a bound: what comes last is the collation's affair.
+CHECKPOINTS = """
 select c.origin, c.size, c.root, c.note
 from {s}inbox_checkpoints c
-where (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text)) and c.size <= cast(:until as bigint)
+where c.size > cast(:begin as bigint) and c.size <= cast(:until as bigint)
+  and (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text))
 order by c.size, c.origin
 limit cast(:limit as integer)
 """
@@ -88,6 +103,42 @@ class StoredCheckpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHead:
+    """What the sequencers' row says, with what it should agree with."""
+
+    #: None where it is gone.
+    next_position: int | None
+    #: One more than the last position.
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHead:
+    """The row that sequencers lock, which knows the next position."""
+
+    name: ClassVar[str] = "feed_head"
+    writes: ClassVar[bool] = False
+
+    def run(self, session: Session) -> StoredHead | None:
+        """What it says; None on SQLite, which has none."""
+        row = None if session.backend.is_sqlite else session.one(HEAD_POSTGRESQL)
+        return None if row is None else StoredHead(next_position=row[0], size=row[1])
+
+
+@dataclass(frozen=True, slots=True)
+class StrayNodes:
+    """Nodes where none can be."""
+
+    name: ClassVar[str] = "stray_nodes"
+    writes: ClassVar[bool] = False
+
+    def run(self, session: Session) -> int:
+        """How many there are."""
+        row = session.one(STRAY)
+        return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedToVerify:
     """Positions after one and below the size that the walk began with."""
 
@@ -99,14 +150,14 @@ class FeedToVerify:
 
     def run(self, session: Session) -> tuple[StoredPosition, ...]:
         """The positions, in order."""
-        rows = session.all(_FEED, {"after": self.after, "size": self.size, "limit": self.limit})
+        rows = session.all(FEED, {"after": self.after, "size": self.size, "limit": self.limit})
         return tuple(
             StoredPosition(
                 position=row[0],
                 inbox_id=str(row[1]),
                 version=row[2],
-                leaf_hash=bytes(row[3]),
-                event_hash=None if row[4] is None else bytes(row[4]),
+                leaf_hash=stored_bytes(row[3]),
+                event_hash=None if row[4] is None else stored_bytes(row[4]),
                 previous=row[5],
             )
             for row in rows
@@ -132,7 +183,7 @@ class UnfedEvents:
             "until": self.until,
             "limit": self.limit,
         }
-        return tuple((str(row[0]), int(row[1])) for row in session.all(_UNFED, values))
+        return tuple((str(row[0]), int(row[1])) for row in session.all(UNFED, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +197,7 @@ class QueueToVerify:
 
     def run(self, session: Session) -> tuple[StoredWait, ...]:
         """The rows, in order."""
-        rows = session.all(_QUEUE, {"after": self.after, "limit": self.limit})
+        rows = session.all(QUEUE, {"after": self.after, "limit": self.limit})
         return tuple(
             StoredWait(seq=row[0], inbox_id=str(row[1]), version=row[2], is_event=row[3] is not None, position=row[4])
             for row in rows
@@ -155,10 +206,11 @@ class QueueToVerify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointsToVerify:
-    """Checkpoints after one (by size and origin) and up to a size."""
+    """Checkpoints of sizes after one and up to another, after one checkpoint."""
 
     name: ClassVar[str] = "checkpoints_to_verify"
     writes: ClassVar[bool] = False
+    begin: int
     after: int
     after_origin: str
     until: int
@@ -167,12 +219,13 @@ class CheckpointsToVerify:
     def run(self, session: Session) -> tuple[StoredCheckpoint, ...]:
         """The checkpoints, in order of size and origin."""
         values = {
+            "begin": self.begin,
             "after": self.after,
             "after_origin": self.after_origin,
             "until": self.until,
             "limit": self.limit,
         }
         return tuple(
-            StoredCheckpoint(origin=row[0], size=row[1], root=bytes(row[2]), note=row[3])
-            for row in session.all(_CHECKPOINTS, values)
+            StoredCheckpoint(origin=row[0], size=row[1], root=stored_bytes(row[2]), note=str(row[3]))
+            for row in session.all(CHECKPOINTS, values)
         )

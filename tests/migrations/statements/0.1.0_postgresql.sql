@@ -1,4 +1,4 @@
--- What inbox-lifecycle 0.1.0 says to postgresql; it needs revision 1.0001.
+-- What inbox-lifecycle 0.1.0 says to postgresql; it needs revision 1.0002.
 
 -- attempts_as_operator
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
@@ -13,6 +13,20 @@ from "inbox_lifecycle".inbox_attempts a join "inbox_lifecycle".inboxes i on i.id
 where i.owner_id = cast($1 as text) and i.erased_at is null and a.inbox_id = cast($2 as uuid) and a.id > cast($3 as uuid)
 order by a.id
 limit cast($4 as integer);
+
+-- blank_late_attempts_of_all
+update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
+       or causation_id is not null or idempotency_key is not null)
+  and exists (select 1 from "inbox_lifecycle".inboxes i where i.id = inbox_id and i.erased_at is not null)
+  and 1 = 1;
+
+-- blank_late_attempts_of_one
+update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
+       or causation_id is not null or idempotency_key is not null)
+  and exists (select 1 from "inbox_lifecycle".inboxes i where i.id = inbox_id and i.erased_at is not null)
+  and inbox_id = cast($1 as uuid);
 
 -- clear_mark
 update "inbox_lifecycle".inbox_attempts set to_disable = false
@@ -49,6 +63,47 @@ select cast($1 as integer), k.version, k.name, k.status, k.warmup_status, k.reco
 from (select 1 as one) o
 left join "inbox_lifecycle".inbox_events k on k.inbox_id = cast($2 as uuid)
     and k.idempotency_key = cast($3 as text);
+
+-- commit_erasure
+with 
+held as materialized (
+    select a.id from "inbox_lifecycle".inbox_attempts a where a.inbox_id = cast($1 as uuid) order by a.id for update
+), 
+swap as (
+    update "inbox_lifecycle".inboxes i
+    set status = $2, warmup_status = $3, version = i.version + 1, head_hash = $4,
+        updated_at = cast($5 as timestamptz)
+    , erased_at = cast($5 as timestamptz), owner_id = null, email_domain_id = null,
+        email_address = null, address_key = null, provider_ref = null
+    from (select count(*) as attempts from held) h
+    where i.id = cast($1 as uuid) and i.version = cast($6 as integer)
+      and i.status = $7 and i.warmup_status = $8
+      and i.owner_id is not distinct from cast($9 as text)
+    returning i.*
+), event as (
+    insert into "inbox_lifecycle".inbox_events
+        (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+         recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
+         idempotency_key, context_key)
+    select id, version, cast($10 as uuid), $11, cast($12 as integer), $7, $8,
+           status, warmup_status, updated_at, $13, head_hash, cast($14 as bytea),
+           cast($15 as text), cast($16 as text), cast($17 as text),
+           cast($18 as text), cast($19 as text), cast($20 as text),
+           cast($21 as bytea)
+    from swap
+), queued as (
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap
+), blanked as (
+    update "inbox_lifecycle".inbox_events e set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, context_key = null
+    from swap where e.inbox_id = swap.id and e.version < swap.version
+), forgotten as (
+    update "inbox_lifecycle".inbox_attempts a set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null from swap where a.inbox_id = swap.id
+), orphaned as (
+    delete from "inbox_lifecycle".email_domains d using swap
+    where d.id = cast($22 as uuid) and not exists (
+        select from "inbox_lifecycle".inboxes o where o.email_domain_id = d.id and o.id <> swap.id)
+)
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash from swap i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
 
 -- commit_move
 with 
@@ -123,6 +178,21 @@ swap as (
 )
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash from swap i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
 
+-- count_events
+select (select count(*) from "inbox_lifecycle".inbox_events),
+       (select count(*) from "inbox_lifecycle".inbox_feed) + (select count(*) from "inbox_lifecycle".inbox_feed_queue);
+
+-- count_inboxes
+select count(*) from "inbox_lifecycle".inboxes;
+
+-- drop_orphaned_domain
+delete from "inbox_lifecycle".email_domains as d
+where not exists (select 1 from "inbox_lifecycle".inboxes o where o.email_domain_id = d.id) and d.id = cast($1 as uuid);
+
+-- drop_orphaned_domains
+delete from "inbox_lifecycle".email_domains as d
+where not exists (select 1 from "inbox_lifecycle".inboxes o where o.email_domain_id = d.id) and 1 = 1;
+
 -- expired_attempts
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from "inbox_lifecycle".inbox_attempts a
@@ -133,6 +203,67 @@ where a.outcome is null and a.lease_until < statement_timestamp()
   and (a.inbox_id, a.id) > (cast($1 as uuid), cast($2 as uuid))
 order by a.inbox_id, a.id
 limit cast($3 as integer);
+
+-- feed_extent
+select coalesce((select max(f.position) + 1 from "inbox_lifecycle".inbox_feed f), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 1), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 2), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 3), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 4), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 5), 0);
+
+-- feed_leaves
+select f.leaf_hash from "inbox_lifecycle".inbox_feed f
+where f.position >= cast($1 as bigint) and f.position < cast($2 as bigint) order by f.position;
+
+-- feed_nodes
+select n.hash from "inbox_lifecycle".inbox_tree_nodes n
+where n.level = cast($1 as smallint) and n.number >= cast($2 as bigint) and n.number < cast($3 as bigint)
+order by n.number;
+
+-- feed_page
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, f.position
+from "inbox_lifecycle".inbox_feed f join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where f.position > cast($1 as bigint)
+order by f.position
+limit cast($2 as integer);
+
+-- feed_plant_postgresql
+insert into "inbox_lifecycle".inbox_tree_nodes (level, number, hash)
+select cast($1 as smallint), cast($2 as bigint) + t.ordinality - 1, t.hash
+from unnest(cast($3 as bytea[])) with ordinality as t(hash, ordinality)
+on conflict (level, number) do nothing;
+
+-- feed_seal_postgresql
+with head as materialized (
+    select next_position from "inbox_lifecycle".inbox_feed_head where one = 1 for update skip locked
+), picked as materialized (
+    select p.inbox_id, max(p.version) as version
+    from (
+        select q.inbox_id, q.version from "inbox_lifecycle".inbox_feed_queue q
+        where exists (select from head) order by q.seq limit cast($1 as integer)
+    ) p
+    group by p.inbox_id
+), taken as (
+    delete from "inbox_lifecycle".inbox_feed_queue where ctid = any(array(
+        select low.ctid from picked cross join lateral (
+            select q.ctid from "inbox_lifecycle".inbox_feed_queue q
+            where q.inbox_id = picked.inbox_id and q.version <= picked.version offset 0
+        ) low
+    ))
+    returning seq, inbox_id, version, hash
+), ranked as (
+    select t.inbox_id, t.version, t.hash, max(t.seq) over (partition by t.inbox_id order by t.version) as rank
+    from taken t
+), fed as (
+    insert into "inbox_lifecycle".inbox_feed (position, inbox_id, version, leaf_hash)
+    select h.next_position + row_number() over (order by r.rank, r.version) - 1, r.inbox_id, r.version, r.hash
+    from ranked r cross join head h
+    order by 1
+    returning 1
+), moved as (
+    update "inbox_lifecycle".inbox_feed_head set next_position = next_position + (select count(*) from taken)
+    where one = 1 and exists (select from taken)
+)
+select (select count(*) from fed), (select count(*) from head);
+
+-- feed_unsealed
+select count(*) from "inbox_lifecycle".inbox_feed_queue;
 
 -- find_any
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
@@ -195,6 +326,100 @@ from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on 
 left join "inbox_lifecycle".inbox_events k on k.inbox_id = i.id and k.idempotency_key = cast($1 as text)
 where i.id = cast($2 as uuid) and i.owner_id = cast($3 as text) and i.erased_at is null;
 
+-- guards_postgresql_guards
+with ours as (
+    select c.oid, c.relname, c.relnamespace, c.relrowsecurity
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = cast($1 as text) and c.relkind in ('r', 'p')
+)
+select 'table ' || t.relname, array['row-level security ' || case when t.relrowsecurity then 'on' else 'off' end]
+from ours t
+union all
+select 'column ' || a.attname || ' of ' || t.relname, array['not null']
+from ours t join pg_catalog.pg_attribute a on a.attrelid = t.oid
+where a.attnum > 0 and a.attnotnull
+union all
+select 'constraint ' || k.conname || ' on ' || t.relname, array[
+    case k.contype
+        when 'p' then 'primary key (' || (
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(k.conkey) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number
+    ) || ')'
+        when 'u' then 'unique (' || (
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(k.conkey) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number
+    ) || ')'
+        when 'f' then 'foreign key (' || (
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(k.conkey) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number
+    ) || ') references '
+            || coalesce((select o.relname from ours o where o.oid = k.confrelid), 'another schema')
+            || ' (' || (
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(k.confkey) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.number
+    ) || ')'
+            || case when k.confupdtype <> 'a' or k.confdeltype <> 'a' then ', with actions' else '' end
+        else 'check ' || replace(pg_catalog.pg_get_expr(k.conbin, k.conrelid), '\000', '\x00')
+    end || case when k.condeferrable then ', deferrable' else '' end,
+    case when k.convalidated then 'validated' else 'not validated' end,
+    case when coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'false' or exists (
+        select from pg_catalog.pg_trigger g where g.tgconstraint = k.oid and g.tgenabled not in ('O', 'A')
+    ) then 'not enforced' else 'enforced' end
+]
+from ours t join pg_catalog.pg_constraint k on k.conrelid = t.oid
+where k.contype in ('p', 'u', 'f', 'c')
+union all
+select 'unique index ' || x.relname || ' on ' || t.relname, array[
+    '(' || coalesce((
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(i.indkey) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number
+    ), '') || ')'
+        || coalesce(' where ' || replace(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '\000', '\x00'), ''),
+    case when i.indisvalid and i.indisready and i.indislive then 'valid' else 'invalid' end
+]
+from ours t join pg_catalog.pg_index i on i.indrelid = t.oid join pg_catalog.pg_class x on x.oid = i.indexrelid
+where i.indisunique
+union all
+select 'trigger ' || g.tgname || ' on ' || t.relname, array[
+    case g.tgenabled when 'A' then 'enabled always' when 'O' then 'enabled' when 'R' then 'enabled on replicas only'
+        else 'disabled' end,
+    concat_ws(' ',
+        case when g.tgtype & 2 <> 0 then 'before' else 'after' end,
+        concat_ws(' or ',
+            case when g.tgtype & 4 <> 0 then 'insert' end,
+            case when g.tgtype & 8 <> 0 then 'delete' end,
+            case when g.tgtype & 16 <> 0 then 'update' end,
+            case when g.tgtype & 32 <> 0 then 'truncate' end),
+        'of ' || (
+        select string_agg(a.attname, ', ' order by u.place)
+        from unnest(g.tgattr) with ordinality u (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = g.tgrelid and a.attnum = u.number
+    ),
+        case when g.tgtype & 1 <> 0 then 'for each row' else 'for each statement' end,
+        case when g.tgqual is not null then 'on a condition' end),
+    'runs ' || coalesce((
+        select p.proname from pg_catalog.pg_proc p where p.oid = g.tgfoid and p.pronamespace = t.relnamespace
+    ), 'a function of another schema')
+]
+from ours t join pg_catalog.pg_trigger g on g.tgrelid = t.oid
+where not g.tgisinternal
+union all
+select 'function ' || p.proname, array[
+    concat_ws(', ', l.lanname, case when p.prosecdef then 'with the rights of its owner' end,
+        'set ' || array_to_string(p.proconfig, ', set ')),
+    'source ' || encode(sha256(convert_to(
+        replace(replace(p.prosrc, cast($2 as text), '<schema>.'), chr(13), ''), 'UTF8')), 'hex')
+]
+from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_language l on l.oid = p.prolang
+where n.nspname = cast($1 as text) and p.prorettype = cast('pg_catalog.trigger' as regtype);
+
 -- history_as_operator
 select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key
 from "inbox_lifecycle".inbox_events e join "inbox_lifecycle".inboxes i on i.id = e.inbox_id
@@ -217,6 +442,9 @@ select i.version from "inbox_lifecycle".inboxes i where i.id = cast($1 as uuid);
 -- history_bound_as_owner
 select i.version from "inbox_lifecycle".inboxes i
 where i.id = cast($1 as uuid) and i.owner_id = cast($2 as text) and i.erased_at is null;
+
+-- id_at
+select i.id from "inbox_lifecycle".inboxes i order by i.id limit 1 offset cast($1 as integer);
 
 -- look_again
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at, a.outcome, m.version, m.name, m.status, m.warmup_status, m.recorded_at
@@ -302,6 +530,76 @@ where not exists (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox
 order by e.inbox_id, e.version
 limit cast($4 as integer);
 
+-- proving_entries_as_operator
+select e.version, e.entry, f.position, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id,
+       e.idempotency_key, e.context_key
+from "inbox_lifecycle".inboxes i
+join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id
+join "inbox_lifecycle".inbox_feed f on f.inbox_id = e.inbox_id and f.version = e.version
+where i.id = cast($1 as uuid) and e.version > cast($2 as integer) and e.version <= cast($3 as integer)
+      
+order by e.version
+limit cast($4 as integer);
+
+-- proving_entries_as_owner
+select e.version, e.entry, f.position, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id,
+       e.idempotency_key, e.context_key
+from "inbox_lifecycle".inboxes i
+join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id
+join "inbox_lifecycle".inbox_feed f on f.inbox_id = e.inbox_id and f.version = e.version
+where i.id = cast($1 as uuid) and e.version > cast($2 as integer) and e.version <= cast($3 as integer)
+      and i.owner_id = cast($4 as text) and i.erased_at is null
+order by e.version
+limit cast($5 as integer);
+
+-- proving_head_in_tree
+select f.version, f.leaf_hash from "inbox_lifecycle".inbox_feed f
+where f.inbox_id = cast($1 as uuid) and f.position < cast($2 as bigint)
+order by f.version desc limit 1;
+
+-- proving_last
+select c.size, c.root, c.note from "inbox_lifecycle".inbox_checkpoints c
+where c.origin = cast($1 as text) order by c.size desc limit 1;
+
+-- proving_newest_as_operator
+select i.email_address, i.address_key,
+       (select f.position from "inbox_lifecycle".inbox_feed f where f.inbox_id = i.id and f.version = i.version)
+from "inbox_lifecycle".inboxes i where i.id = cast($1 as uuid);
+
+-- proving_newest_as_owner
+select i.email_address, i.address_key,
+       (select f.position from "inbox_lifecycle".inbox_feed f where f.inbox_id = i.id and f.version = i.version)
+from "inbox_lifecycle".inboxes i where i.id = cast($1 as uuid) and i.owner_id = cast($2 as text) and i.erased_at is null;
+
+-- proving_page
+select c.origin, c.size, c.note from "inbox_lifecycle".inbox_checkpoints c
+where (c.size, c.origin) > (cast($1 as bigint), cast($2 as text))
+order by c.size, c.origin
+limit cast($3 as integer);
+
+-- proving_store
+insert into "inbox_lifecycle".inbox_checkpoints (origin, size, root, note, signed_at)
+select cast($1 as text), cast($2 as bigint), cast($3 as bytea), cast($4 as text), cast($5 as timestamptz)
+where not exists (
+    select 1 from "inbox_lifecycle".inbox_checkpoints c where c.origin = cast($1 as text) and c.size = cast($2 as bigint)
+);
+
+-- prunable_until
+select p.inbox_id, p.id
+from (
+    select inbox_id, id from "inbox_lifecycle".inbox_attempts where outcome is not null and not to_disable and closed_at < cast($1 as timestamptz) and lease_until < statement_timestamp()
+  and (inbox_id, id) > (cast($2 as uuid), cast($3 as uuid))
+    order by inbox_id, id
+    limit cast($4 as integer)
+) p
+order by p.inbox_id desc, p.id desc
+limit 1;
+
+-- prune_attempts
+delete from "inbox_lifecycle".inbox_attempts
+where outcome is not null and not to_disable and closed_at < cast($1 as timestamptz) and lease_until < statement_timestamp()
+  and (inbox_id, id) > (cast($2 as uuid), cast($3 as uuid)) and (inbox_id, id) <= (cast($4 as uuid), cast($5 as uuid));
+
 -- register
 with found as (
     select id, domain, status from "inbox_lifecycle".email_domains
@@ -342,6 +640,128 @@ select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_doma
 -- revision
 select version_num from "inbox_lifecycle".inbox_lifecycle_alembic_version;
 
+-- subscriptions_advance_postgresql
+update "inbox_lifecycle".inbox_subscriptions set position = cast($1 as bigint), lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))
+where name = cast($3 as text) and holder = cast($4 as uuid);
+
+-- subscriptions_claim_postgresql
+insert into "inbox_lifecycle".inbox_subscriptions (name, position, holder, lease_until)
+values (cast($1 as text), -1, cast($2 as uuid), statement_timestamp() + make_interval(secs => cast($3 as double precision)))
+on conflict (name) do update set holder = excluded.holder, lease_until = excluded.lease_until
+where inbox_subscriptions.holder is null or inbox_subscriptions.lease_until < statement_timestamp()
+   or inbox_subscriptions.holder = excluded.holder
+returning position;
+
+-- subscriptions_park
+insert into "inbox_lifecycle".inbox_parked_events (subscription, position, error, tries, parked_at)
+values (cast($1 as text), cast($2 as bigint), cast($3 as text), cast($4 as integer),
+        cast($5 as timestamptz))
+on conflict (subscription, position) do update
+set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at;
+
+-- subscriptions_parked
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, p.position, p.error, p.tries, p.parked_at
+from "inbox_lifecycle".inbox_parked_events p
+join "inbox_lifecycle".inbox_feed f on f.position = p.position
+join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where p.subscription = cast($1 as text) and p.position > cast($2 as bigint)
+order by p.position
+limit cast($3 as integer);
+
+-- subscriptions_release
+update "inbox_lifecycle".inbox_subscriptions set holder = null, lease_until = null
+where name = cast($1 as text) and holder = cast($2 as uuid);
+
+-- subscriptions_unpark
+delete from "inbox_lifecycle".inbox_parked_events
+where subscription = cast($1 as text) and position = cast($2 as bigint);
+
+-- travel_as_of_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, e.status, e.warmup_status, e.version, i.created_at, e.recorded_at, case when i.erased_at is not null then (select max(x.recorded_at) from "inbox_lifecycle".inbox_events x where x.inbox_id = i.id and x.name = 'inbox.erased' and x.version <= e.version) end as erased_at, e.hash, i.version as newest,
+       case when cast($1 as bigint) is not null then (select max(f.position) from "inbox_lifecycle".inbox_feed f) end
+           as sealed
+from "inbox_lifecycle".inboxes i
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+left join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id
+    and e.version = coalesce(cast($2 as integer), (select max(x.version) from "inbox_lifecycle".inbox_events x where x.inbox_id = i.id and x.recorded_at <= cast($3 as timestamptz)), (select max(f.version) from "inbox_lifecycle".inbox_feed f where f.inbox_id = i.id and f.position <= cast($1 as bigint)))
+where i.id = cast($4 as uuid) and 1 = 1;
+
+-- travel_as_of_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, e.status, e.warmup_status, e.version, i.created_at, e.recorded_at, case when i.erased_at is not null then (select max(x.recorded_at) from "inbox_lifecycle".inbox_events x where x.inbox_id = i.id and x.name = 'inbox.erased' and x.version <= e.version) end as erased_at, e.hash, i.version as newest,
+       case when cast($1 as bigint) is not null then (select max(f.position) from "inbox_lifecycle".inbox_feed f) end
+           as sealed
+from "inbox_lifecycle".inboxes i
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+left join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id
+    and e.version = coalesce(cast($2 as integer), (select max(x.version) from "inbox_lifecycle".inbox_events x where x.inbox_id = i.id and x.recorded_at <= cast($3 as timestamptz)), (select max(f.version) from "inbox_lifecycle".inbox_feed f where f.inbox_id = i.id and f.position <= cast($1 as bigint)))
+where i.id = cast($4 as uuid) and i.owner_id = cast($5 as text) and i.erased_at is null;
+
+-- travel_why_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
+from "inbox_lifecycle".inboxes i
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id and e.version = (
+    select max(x.version) from "inbox_lifecycle".inbox_events x
+    where x.inbox_id = i.id
+      and (x.version = 1 or x.status <> x.from_status or x.warmup_status <> x.from_warmup_status))
+left join "inbox_lifecycle".inbox_attempts a on a.inbox_id = i.id and a.event_version = e.version and a.outcome = 'moved'
+where i.id = cast($1 as uuid) and 1 = 1;
+
+-- travel_why_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
+from "inbox_lifecycle".inboxes i
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id and e.version = (
+    select max(x.version) from "inbox_lifecycle".inbox_events x
+    where x.inbox_id = i.id
+      and (x.version = 1 or x.status <> x.from_status or x.warmup_status <> x.from_warmup_status))
+left join "inbox_lifecycle".inbox_attempts a on a.inbox_id = i.id and a.event_version = e.version and a.outcome = 'moved'
+where i.id = cast($1 as uuid) and i.owner_id = cast($2 as text) and i.erased_at is null;
+
+-- verification_feed_checkpoints
+select c.origin, c.size, c.root, c.note
+from "inbox_lifecycle".inbox_checkpoints c
+where c.size > cast($1 as bigint) and c.size <= cast($2 as bigint)
+  and (c.size, c.origin) > (cast($3 as bigint), cast($4 as text))
+order by c.size, c.origin
+limit cast($5 as integer);
+
+-- verification_feed_feed
+select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
+from "inbox_lifecycle".inbox_feed f
+left join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+left join "inbox_lifecycle".inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
+where f.position > cast($1 as bigint) and f.position < cast($2 as bigint)
+order by f.position
+limit cast($3 as integer);
+
+-- verification_feed_head_postgresql
+select (select h.next_position from "inbox_lifecycle".inbox_feed_head h where h.one = 1),
+       (select coalesce(max(f.position) + 1, 0) from "inbox_lifecycle".inbox_feed f);
+
+-- verification_feed_queue
+select q.seq, q.inbox_id, q.version,
+       (select 1 from "inbox_lifecycle".inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
+       (select f.position from "inbox_lifecycle".inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
+from "inbox_lifecycle".inbox_feed_queue q
+where q.seq > cast($1 as bigint)
+order by q.seq
+limit cast($2 as integer);
+
+-- verification_feed_stray
+select count(*) from "inbox_lifecycle".inbox_tree_nodes n
+where n.number < 0 or n.level < 1 or n.level >= 6;
+
+-- verification_feed_unfed
+select e.inbox_id, e.version
+from "inbox_lifecycle".inbox_events e
+where (e.inbox_id, e.version) > (cast($1 as uuid), cast($2 as integer))
+  and e.inbox_id <= cast($3 as uuid)
+  and not exists (select 1 from "inbox_lifecycle".inbox_feed f where f.inbox_id = e.inbox_id and f.version = e.version)
+  and not exists (select 1 from "inbox_lifecycle".inbox_feed_queue q where q.inbox_id = e.inbox_id and q.version = e.version)
+order by e.inbox_id, e.version
+limit cast($4 as integer);
+
 -- verify_attempts
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, m.name, m.entry,
        (select 1 from "inbox_lifecycle".inboxes i where i.id = a.inbox_id) as has_inbox
@@ -353,7 +773,10 @@ order by a.inbox_id, a.id
 limit cast($4 as integer);
 
 -- verify_events
-select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
+       case when e.context_key is null then
+           (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox_id and i.erased_at is not null)
+       end as erased
 from "inbox_lifecycle".inbox_events e
 where (e.inbox_id, e.version) > (cast($1 as uuid), cast($2 as integer))
   and e.inbox_id <= cast($3 as uuid)

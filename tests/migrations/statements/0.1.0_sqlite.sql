@@ -1,4 +1,4 @@
--- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0001.
+-- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0002.
 
 -- attempts_as_operator
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
@@ -13,6 +13,33 @@ from inbox_attempts a join inboxes i on i.id = a.inbox_id
 where i.owner_id = cast(:owner_id as text) and i.erased_at is null and a.inbox_id = cast(:inbox_id as text) and a.id > cast(:after as text)
 order by a.id
 limit cast(:limit as integer);
+
+-- blank_attempts
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null where inbox_id = :inbox_id;
+
+-- blank_events
+update inbox_events set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, context_key = null
+where inbox_id = :inbox_id and version <= :seen_version;
+
+-- blank_late_attempts_of_all
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
+       or causation_id is not null or idempotency_key is not null)
+  and exists (select 1 from inboxes i where i.id = inbox_id and i.erased_at is not null)
+  and 1 = 1;
+
+-- blank_late_attempts_of_one
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
+       or causation_id is not null or idempotency_key is not null)
+  and exists (select 1 from inboxes i where i.id = inbox_id and i.erased_at is not null)
+  and inbox_id = cast(:inbox_id as text);
+
+-- blank_row
+update inboxes
+set erased_at = :recorded_at, owner_id = null, email_domain_id = null, email_address = null, address_key = null,
+    provider_ref = null
+where id = :inbox_id;
 
 -- clear_mark
 update inbox_attempts set to_disable = 0
@@ -39,6 +66,21 @@ from (select 1 as one) o
 left join inbox_events k on k.inbox_id = cast(:inbox_id as text)
     and k.idempotency_key = cast(:idempotency_key as text);
 
+-- count_events
+select (select count(*) from inbox_events),
+       (select count(*) from inbox_feed) + (select count(*) from inbox_feed_queue);
+
+-- count_inboxes
+select count(*) from inboxes;
+
+-- drop_orphaned_domain
+delete from email_domains as d
+where not exists (select 1 from inboxes o where o.email_domain_id = d.id) and d.id = cast(:email_domain_id as text);
+
+-- drop_orphaned_domains
+delete from email_domains as d
+where not exists (select 1 from inboxes o where o.email_domain_id = d.id) and 1 = 1;
+
 -- expired_attempts
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at
 from inbox_attempts a
@@ -49,6 +91,45 @@ where a.outcome is null and a.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now')
   and (a.inbox_id, a.id) > (cast(:after_inbox as text), cast(:after_attempt as text))
 order by a.inbox_id, a.id
 limit cast(:limit as integer);
+
+-- feed_extent
+select coalesce((select max(f.position) + 1 from inbox_feed f), 0), coalesce((select max(n.number) + 1 from inbox_tree_nodes n where n.level = 1), 0), coalesce((select max(n.number) + 1 from inbox_tree_nodes n where n.level = 2), 0), coalesce((select max(n.number) + 1 from inbox_tree_nodes n where n.level = 3), 0), coalesce((select max(n.number) + 1 from inbox_tree_nodes n where n.level = 4), 0), coalesce((select max(n.number) + 1 from inbox_tree_nodes n where n.level = 5), 0);
+
+-- feed_leaves
+select f.leaf_hash from inbox_feed f
+where f.position >= cast(:begin as bigint) and f.position < cast(:end as bigint) order by f.position;
+
+-- feed_nodes
+select n.hash from inbox_tree_nodes n
+where n.level = cast(:level as smallint) and n.number >= cast(:begin as bigint) and n.number < cast(:end as bigint)
+order by n.number;
+
+-- feed_page
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, f.position
+from inbox_feed f join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where f.position > cast(:after as bigint)
+order by f.position
+limit cast(:limit as integer);
+
+-- feed_plant_sqlite
+insert into inbox_tree_nodes (level, number, hash)
+select :level, :number, :hash
+where not exists (select 1 from inbox_tree_nodes n where n.level = :level and n.number = :number);
+
+-- feed_seal_sqlite_bound
+select max(seq), count(*) from (select seq from inbox_feed_queue order by seq limit :limit);
+
+-- feed_seal_sqlite_feed
+insert into inbox_feed (position, inbox_id, version, leaf_hash)
+select (select coalesce(max(position) + 1, 0) from inbox_feed) + row_number() over (order by q.seq) - 1,
+       q.inbox_id, q.version, q.hash
+from inbox_feed_queue q where q.seq <= :bound order by q.seq;
+
+-- feed_seal_sqlite_take
+delete from inbox_feed_queue where seq <= :bound;
+
+-- feed_unsealed
+select count(*) from inbox_feed_queue;
 
 -- find_any
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
@@ -126,6 +207,10 @@ from inboxes i left join email_domains d on d.id = i.email_domain_id
 left join inbox_events k on k.inbox_id = i.id and k.idempotency_key = cast(:idempotency_key as text)
 where i.id = cast(:inbox_id as text) and i.owner_id = cast(:owner_id as text) and i.erased_at is null;
 
+-- guards_sqlite_guards
+select name, tbl_name, sql from sqlite_schema
+where sql is not null and name not in ('sqlite_sequence', 'inbox_lifecycle_alembic_version');
+
 -- history_as_operator
 select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key
 from inbox_events e join inboxes i on i.id = e.inbox_id
@@ -148,6 +233,9 @@ select i.version from inboxes i where i.id = cast(:inbox_id as text);
 -- history_bound_as_owner
 select i.version from inboxes i
 where i.id = cast(:inbox_id as text) and i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
+-- id_at
+select i.id from inboxes i order by i.id limit 1 offset cast(:offset as integer);
 
 -- insert_attempt
 insert into inbox_attempts
@@ -229,6 +317,76 @@ where not exists (select 1 from inboxes i where i.id = e.inbox_id)
 order by e.inbox_id, e.version
 limit cast(:limit as integer);
 
+-- proving_entries_as_operator
+select e.version, e.entry, f.position, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id,
+       e.idempotency_key, e.context_key
+from inboxes i
+join inbox_events e on e.inbox_id = i.id
+join inbox_feed f on f.inbox_id = e.inbox_id and f.version = e.version
+where i.id = cast(:inbox_id as text) and e.version > cast(:after as integer) and e.version <= cast(:bound as integer)
+      
+order by e.version
+limit cast(:limit as integer);
+
+-- proving_entries_as_owner
+select e.version, e.entry, f.position, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id,
+       e.idempotency_key, e.context_key
+from inboxes i
+join inbox_events e on e.inbox_id = i.id
+join inbox_feed f on f.inbox_id = e.inbox_id and f.version = e.version
+where i.id = cast(:inbox_id as text) and e.version > cast(:after as integer) and e.version <= cast(:bound as integer)
+      and i.owner_id = cast(:owner_id as text) and i.erased_at is null
+order by e.version
+limit cast(:limit as integer);
+
+-- proving_head_in_tree
+select f.version, f.leaf_hash from inbox_feed f
+where f.inbox_id = cast(:inbox_id as text) and f.position < cast(:size as bigint)
+order by f.version desc limit 1;
+
+-- proving_last
+select c.size, c.root, c.note from inbox_checkpoints c
+where c.origin = cast(:origin as text) order by c.size desc limit 1;
+
+-- proving_newest_as_operator
+select i.email_address, i.address_key,
+       (select f.position from inbox_feed f where f.inbox_id = i.id and f.version = i.version)
+from inboxes i where i.id = cast(:inbox_id as text);
+
+-- proving_newest_as_owner
+select i.email_address, i.address_key,
+       (select f.position from inbox_feed f where f.inbox_id = i.id and f.version = i.version)
+from inboxes i where i.id = cast(:inbox_id as text) and i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
+-- proving_page
+select c.origin, c.size, c.note from inbox_checkpoints c
+where (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text))
+order by c.size, c.origin
+limit cast(:limit as integer);
+
+-- proving_store
+insert into inbox_checkpoints (origin, size, root, note, signed_at)
+select cast(:origin as text), cast(:size as bigint), cast(:root as blob), cast(:note as text), cast(:now as text)
+where not exists (
+    select 1 from inbox_checkpoints c where c.origin = cast(:origin as text) and c.size = cast(:size as bigint)
+);
+
+-- prunable_until
+select p.inbox_id, p.id
+from (
+    select inbox_id, id from inbox_attempts where outcome is not null and not to_disable and closed_at < cast(:before as text) and lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
+  and (inbox_id, id) > (cast(:after_inbox as text), cast(:after_attempt as text))
+    order by inbox_id, id
+    limit cast(:limit as integer)
+) p
+order by p.inbox_id desc, p.id desc
+limit 1;
+
+-- prune_attempts
+delete from inbox_attempts
+where outcome is not null and not to_disable and closed_at < cast(:before as text) and lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
+  and (inbox_id, id) > (cast(:after_inbox as text), cast(:after_attempt as text)) and (inbox_id, id) <= (cast(:until_inbox as text), cast(:until_attempt as text));
+
 -- queue
 insert into inbox_feed_queue (inbox_id, version, hash)
 select i.id, i.version, i.head_hash from inboxes i where i.id = :inbox_id;
@@ -253,9 +411,127 @@ join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
 left join inbox_events k on k.inbox_id = i.id and k.idempotency_key = :idempotency_key
 where i.id = :inbox_id and i.owner_id = :owner_id and i.erased_at is null;
 
+-- subscriptions_advance_sqlite
+update inbox_subscriptions set position = cast(:position as bigint), lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'
+where name = cast(:subscription as text) and holder = cast(:holder as text);
+
+-- subscriptions_claim_sqlite
+insert into inbox_subscriptions (name, position, holder, lease_until)
+values (cast(:subscription as text), -1, cast(:holder as text), strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z')
+on conflict (name) do update set holder = excluded.holder, lease_until = excluded.lease_until
+where inbox_subscriptions.holder is null or inbox_subscriptions.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
+   or inbox_subscriptions.holder = excluded.holder
+returning position;
+
+-- subscriptions_park
+insert into inbox_parked_events (subscription, position, error, tries, parked_at)
+values (cast(:subscription as text), cast(:position as bigint), cast(:error as text), cast(:tries as integer),
+        cast(:now as text))
+on conflict (subscription, position) do update
+set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at;
+
+-- subscriptions_parked
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, p.position, p.error, p.tries, p.parked_at
+from inbox_parked_events p
+join inbox_feed f on f.position = p.position
+join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where p.subscription = cast(:subscription as text) and p.position > cast(:after as bigint)
+order by p.position
+limit cast(:limit as integer);
+
+-- subscriptions_release
+update inbox_subscriptions set holder = null, lease_until = null
+where name = cast(:subscription as text) and holder = cast(:holder as text);
+
+-- subscriptions_unpark
+delete from inbox_parked_events
+where subscription = cast(:subscription as text) and position = cast(:position as bigint);
+
 -- supersede
 update inbox_attempts set outcome = 'superseded', closed_at = :now
 where inbox_id = :inbox_id and id <> :attempt_id and outcome is null and kind <> 'launch' and lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z';
+
+-- travel_as_of_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, e.status, e.warmup_status, e.version, i.created_at, e.recorded_at, case when i.erased_at is not null then (select max(x.recorded_at) from inbox_events x where x.inbox_id = i.id and x.name = 'inbox.erased' and x.version <= e.version) end as erased_at, e.hash, i.version as newest,
+       case when cast(:position as bigint) is not null then (select max(f.position) from inbox_feed f) end
+           as sealed
+from inboxes i
+left join email_domains d on d.id = i.email_domain_id
+left join inbox_events e on e.inbox_id = i.id
+    and e.version = coalesce(cast(:version as integer), (select max(x.version) from inbox_events x where x.inbox_id = i.id and x.recorded_at <= cast(:at as text)), (select max(f.version) from inbox_feed f where f.inbox_id = i.id and f.position <= cast(:position as bigint)))
+where i.id = cast(:inbox_id as text) and 1 = 1;
+
+-- travel_as_of_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, e.status, e.warmup_status, e.version, i.created_at, e.recorded_at, case when i.erased_at is not null then (select max(x.recorded_at) from inbox_events x where x.inbox_id = i.id and x.name = 'inbox.erased' and x.version <= e.version) end as erased_at, e.hash, i.version as newest,
+       case when cast(:position as bigint) is not null then (select max(f.position) from inbox_feed f) end
+           as sealed
+from inboxes i
+left join email_domains d on d.id = i.email_domain_id
+left join inbox_events e on e.inbox_id = i.id
+    and e.version = coalesce(cast(:version as integer), (select max(x.version) from inbox_events x where x.inbox_id = i.id and x.recorded_at <= cast(:at as text)), (select max(f.version) from inbox_feed f where f.inbox_id = i.id and f.position <= cast(:position as bigint)))
+where i.id = cast(:inbox_id as text) and i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
+-- travel_why_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
+from inboxes i
+left join email_domains d on d.id = i.email_domain_id
+join inbox_events e on e.inbox_id = i.id and e.version = (
+    select max(x.version) from inbox_events x
+    where x.inbox_id = i.id
+      and (x.version = 1 or x.status <> x.from_status or x.warmup_status <> x.from_warmup_status))
+left join inbox_attempts a on a.inbox_id = i.id and a.event_version = e.version and a.outcome = 'moved'
+where i.id = cast(:inbox_id as text) and 1 = 1;
+
+-- travel_why_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key, a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
+from inboxes i
+left join email_domains d on d.id = i.email_domain_id
+join inbox_events e on e.inbox_id = i.id and e.version = (
+    select max(x.version) from inbox_events x
+    where x.inbox_id = i.id
+      and (x.version = 1 or x.status <> x.from_status or x.warmup_status <> x.from_warmup_status))
+left join inbox_attempts a on a.inbox_id = i.id and a.event_version = e.version and a.outcome = 'moved'
+where i.id = cast(:inbox_id as text) and i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
+-- verification_feed_checkpoints
+select c.origin, c.size, c.root, c.note
+from inbox_checkpoints c
+where c.size > cast(:begin as bigint) and c.size <= cast(:until as bigint)
+  and (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text))
+order by c.size, c.origin
+limit cast(:limit as integer);
+
+-- verification_feed_feed
+select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
+from inbox_feed f
+left join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+left join inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
+where f.position > cast(:after as bigint) and f.position < cast(:size as bigint)
+order by f.position
+limit cast(:limit as integer);
+
+-- verification_feed_queue
+select q.seq, q.inbox_id, q.version,
+       (select 1 from inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
+       (select f.position from inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
+from inbox_feed_queue q
+where q.seq > cast(:after as bigint)
+order by q.seq
+limit cast(:limit as integer);
+
+-- verification_feed_stray
+select count(*) from inbox_tree_nodes n
+where n.number < 0 or n.level < 1 or n.level >= 6;
+
+-- verification_feed_unfed
+select e.inbox_id, e.version
+from inbox_events e
+where (e.inbox_id, e.version) > (cast(:after as text), cast(:after_version as integer))
+  and e.inbox_id <= cast(:until as text)
+  and not exists (select 1 from inbox_feed f where f.inbox_id = e.inbox_id and f.version = e.version)
+  and not exists (select 1 from inbox_feed_queue q where q.inbox_id = e.inbox_id and q.version = e.version)
+order by e.inbox_id, e.version
+limit cast(:limit as integer);
 
 -- verify_attempts
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key, m.name, m.entry,
@@ -268,7 +544,10 @@ order by a.inbox_id, a.id
 limit cast(:limit as integer);
 
 -- verify_events
-select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
+       case when e.context_key is null then
+           (select 1 from inboxes i where i.id = e.inbox_id and i.erased_at is not null)
+       end as erased
 from inbox_events e
 where (e.inbox_id, e.version) > (cast(:after as text), cast(:after_version as integer))
   and e.inbox_id <= cast(:until as text)

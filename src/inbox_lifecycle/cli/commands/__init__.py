@@ -13,6 +13,7 @@ from inbox_lifecycle.cli.commands import (
     keeping,
     looking,
     moving,
+    proving,
     settling,
     travelling,
     trying,
@@ -43,6 +44,12 @@ PANELS: Final[Mapping[str, Commands]] = {
         "export": exporting.export,
         "verify": verifying.verify,
     },
+    "Proving": {
+        "checkpoint": proving.checkpoint,
+        "checkpoints": proving.checkpoints,
+        "prove": proving.prove,
+        "verify-bundle": proving.verify_bundle,
+    },
     "Keeping house": {
         "reconcile": settling.reconcile,
         "erase": keeping.erase,
@@ -52,6 +59,7 @@ PANELS: Final[Mapping[str, Commands]] = {
 }
 
 DATABASE: Final[Commands] = {"upgrade": database.upgrade, "check": database.check, "grant": database.grant}
+KEY: Final[Commands] = {"generate": proving.generate_key, "public": proving.public_key}
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -59,7 +67,12 @@ def add_commands(app: typer.Typer) -> None:
     for panel, commands in PANELS.items():
         for name, function in commands.items():
             app.command(name, rich_help_panel=panel)(flattened(function, name))
-    group = typer.Typer(help="The database: its schema, its state, its roles.")
-    for name, function in DATABASE.items():
-        group.command(name)(flattened(function, f"db {name}"))
-    app.add_typer(group, name="db", rich_help_panel="Keeping house")
+    _add_group(app, "key", KEY, panel="Proving", about="The log's key: what checkpoints and proofs are signed with.")
+    _add_group(app, "db", DATABASE, panel="Keeping house", about="The database: its schema, its state, its roles.")
+
+
+def _add_group(app: typer.Typer, name: str, commands: Commands, *, panel: str, about: str) -> None:
+    group = typer.Typer(help=about)
+    for command, function in commands.items():
+        group.command(command)(flattened(function, f"{name} {command}"))
+    app.add_typer(group, name=name, rich_help_panel=panel)

@@ -14,6 +14,7 @@ from inbox_lifecycle.cli.render import show_one
 #: Who looks, where nothing that is recorded names it.
 _NOBODY = "inbox-lifecycle"
 
+
 def reconcile(
     place: Place,
     service: Service,
