@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from inbox_lifecycle import Inbox, InboxNotFound, TransitionRefused
+from inbox_lifecycle.context import NOBODY
 from inbox_lifecycle.testing import Sandbox
 from tests.support.contract import (
     ANA,
@@ -25,17 +26,14 @@ from tests.support.contract import (
 )
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
-from tests.support.forging import BLANK_CONTEXT, Ground, erase
 
 #: A call of the owner's.
 Call = Callable[[AnyFace, Inbox], object]
 
 
-def erased(database: TestDatabase, inbox: Inbox) -> Inbox:
-    """The inbox, erased as the guards allow: its event, a blank row, and blank contexts."""
-    ground = Ground(database, database.url, foreign_keys=True, ana=inbox, bea=inbox)
-    ground.perform(*erase(ground, inbox))
-    ground.perform((f"{BLANK_CONTEXT} where inbox_id = ?", (inbox.id,)))
+def erased(face: AnyFace, inbox: Inbox) -> Inbox:
+    """The inbox as its owner knew it, erased."""
+    face.operator().erase(inbox.id, reason="asked to")
     return inbox
 
 
@@ -64,7 +62,7 @@ def test_erased_inbox_is_not_found_by_its_owner(
     face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox, call: Call
 ) -> None:
     """Whatever its former owner asks is answered as for an id that never was, and leaves no trace anywhere."""
-    inbox = erased(database, born(face))
+    inbox = erased(face, born(face))
     with nothing_moves(database), pytest.raises(InboxNotFound):
         call(face, inbox)
     assert database.count("inbox_attempts") == 0
@@ -76,53 +74,53 @@ def test_erased_inbox_is_not_warmed_by_an_operator(
     face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox, name: str
 ) -> None:
     """An operator sees it, and still there is no mailbox to warm: no attempt is opened."""
-    inbox = erased(database, born(face))
+    inbox = erased(face, born(face))
     with nothing_moves(database), pytest.raises(InboxNotFound):
         getattr(face.operator(), name)(inbox.id)
     assert database.count("inbox_attempts") == 0
     assert provider_sandbox.requests == ()
 
 
-def test_erased_inbox_is_left_out_when_its_owner_looks_for_inboxes(face: AnyFace, database: TestDatabase) -> None:
+def test_erased_inbox_is_left_out_when_its_owner_looks_for_inboxes(face: AnyFace) -> None:
     """Only the one that stands is on the page."""
-    erased(database, born(face))
+    erased(face, born(face))
     other = born(face, "bea@mail.example.com")
     assert face.find(owner_id=OWNER).items == (other,)
 
 
-def test_erased_inbox_is_seen_blank_by_an_operator(face: AnyFace, database: TestDatabase) -> None:
+def test_erased_inbox_is_seen_blank_by_an_operator(face: AnyFace) -> None:
     """Where it stood remains; whose it was and its address do not."""
-    inbox = erased(database, warming(face))
+    inbox = erased(face, warming(face))
     seen = face.operator().get(inbox.id)
     assert (seen.pair, seen.version) == (WARMING, 3)
     assert (seen.owner_id, seen.email_address, seen.email_domain, seen.provider_ref) == (None, None, None, None)
     assert seen.erased_at is not None
 
 
-def test_history_of_an_erased_inbox_is_read_by_an_operator(face: AnyFace, database: TestDatabase) -> None:
+def test_history_of_an_erased_inbox_is_read_by_an_operator(face: AnyFace) -> None:
     """Every event stands, the erasure last."""
-    inbox = erased(database, warming(face))
+    inbox = erased(face, warming(face))
     names = [event.name for event in face.operator().history(inbox.id)]
     assert names == ["inbox.registered", "inbox.warmup_started", "inbox.erased"]
 
 
-def test_attempts_on_an_erased_inbox_are_read_by_an_operator(face: AnyFace, database: TestDatabase) -> None:
+def test_attempts_on_an_erased_inbox_are_read_by_an_operator(face: AnyFace) -> None:
     """What was asked of the provider stays on record."""
-    inbox = erased(database, warming(face))
+    inbox = erased(face, warming(face))
     assert outcomes(face, inbox) == ["moved"]
 
 
-def test_erased_inbox_can_be_banned(face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox) -> None:
+def test_erased_inbox_can_be_banned(face: AnyFace, provider_sandbox: Sandbox) -> None:
     """A ban is about the record and needs no mailbox."""
-    inbox = erased(database, born(face))
+    inbox = erased(face, born(face))
     banned = face.operator().ban(inbox.id)
     assert (banned.pair, banned.version, banned.owner_id) == (BANNED, 3, None)
     assert provider_sandbox.requests == ()
 
 
-def test_erased_inbox_can_be_corrected(face: AnyFace, database: TestDatabase) -> None:
+def test_erased_inbox_can_be_corrected(face: AnyFace) -> None:
     """The record of one that is gone can still be put right."""
-    inbox = erased(database, warming(face))
+    inbox = erased(face, warming(face))
     corrected = face.operator().correct(inbox.id, status="pending", warmup_status="not_started", reason="put right")
     assert (corrected.pair, corrected.version, corrected.owner_id) == (PENDING, 4, None)
 
@@ -132,24 +130,16 @@ def test_move_of_an_erased_inbox_that_needs_the_provider_is_refused_without_aski
     face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox, name: str
 ) -> None:
     """There is no address left to ask about, and no answer could make the move legal."""
-    inbox = erased(database, adopted(face, WARMING))
+    inbox = erased(face, adopted(face, WARMING))
     with nothing_moves(database), pytest.raises(TransitionRefused) as refused:
         getattr(face.operator(), name)(inbox.id)
     assert "erased" in {clause.field for clause in refused.value.verdict.failed}
     assert provider_sandbox.requests == ()
 
 
-def test_address_of_an_erased_inbox_can_be_registered_again(face: AnyFace, database: TestDatabase) -> None:
-    """It is free for a new inbox, which has a life of its own."""
-    gone = erased(database, warming(face))
-    again = born(face)
-    assert (again.pair, again.version, again.email_address) == (PENDING, 1, ANA)
-    assert again.id != gone.id
-
-
-def test_database_with_an_erased_inbox_verifies_clean(face: AnyFace, database: TestDatabase) -> None:
+def test_database_with_an_erased_inbox_verifies_clean(face: AnyFace) -> None:
     """Blank rows and contexts prove as well as full ones, a later move and a successor at the address included."""
-    inbox = erased(database, warming(face))
+    inbox = erased(face, warming(face))
     face.operator().ban(inbox.id)
     warming(face)
     verification = face.operator().verify()
@@ -157,10 +147,10 @@ def test_database_with_an_erased_inbox_verifies_clean(face: AnyFace, database: T
 
 
 @pytest.fixture
-def overtaken(face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox) -> Inbox:
+def overtaken(face: AnyFace, provider_sandbox: Sandbox) -> Inbox:
     """An inbox erased while the provider was enabling its warmup; the call was answered that there is none."""
     inbox = born(face)
-    in_flight(provider_sandbox, lambda: erased(database, inbox))
+    in_flight(provider_sandbox, lambda: erased(face, inbox))
     with pytest.raises(InboxNotFound):
         retry(face, inbox)
     return inbox
@@ -173,8 +163,9 @@ def test_inbox_erased_while_the_provider_is_asked_does_not_move(face: AnyFace, o
 
 
 def test_attempt_on_an_inbox_erased_while_the_provider_is_asked_closes_as_lost(face: AnyFace, overtaken: Inbox) -> None:
-    """With the erasure as its reason, so that nobody has to settle it."""
+    """With the erasure as its reason, so that nobody has to settle it, and without a word about whose call it was."""
     attempt = attempt_on(face, overtaken)
+    assert attempt.context == NOBODY
     assert attempt.outcome == "lost"
     assert [clause["field"] for clause in attempt.detail] == ["erased"]
 

@@ -6,12 +6,14 @@ import uuid
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
-from inbox_lifecycle.store.roles import writer_grants
+from inbox_lifecycle.store.roles import KINDS, Kind, writer_grants
 from inbox_lifecycle.store.version import HEAD
 from tests.support.commands import Terminal
 from tests.support.databases import Postgres, TestDatabase
+from tests.support.roles import a_role, rights
 
 
 def test_upgrading_an_empty_database_makes_it_fit(empty_database: TestDatabase, tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_checking_as_the_owner_of_the_tables_warns(
 def test_granting_without_apply_prints_sql_and_runs_nothing(
     postgres: Postgres, postgres_database: TestDatabase, tmp_path: Path
 ) -> None:
-    """`db grant` is made to be piped into psql: SQL, even where nobody is looking."""
+    """`db grant` is made to be piped into psql: SQL in one transaction, even where nobody is looking."""
     role = f"writer_{uuid.uuid4().hex[:8]}"
     postgres.administer(sql.SQL("create role {}").format(sql.Identifier(role)))
     try:
@@ -95,7 +97,28 @@ def test_granting_without_apply_prints_sql_and_runs_nothing(
     finally:
         _drop_role(postgres, postgres_database, role)
     assert (ran.code, granted) == (0, [(False,)])
-    assert tuple(ran.out.removesuffix(";\n").split(";\n")) == writer_grants(role)
+    assert tuple(ran.out.removesuffix(";\n").split(";\n")) == ("begin", *writer_grants(role), "commit")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_granting_as_a_kind_of_role_gives_the_rights_of_that(
+    postgres: Postgres, postgres_database: TestDatabase, tmp_path: Path, kind: Kind
+) -> None:
+    """`db grant --as` prints the kind's statements, which psql runs as they stand, and --apply runs them itself."""
+    terminal = Terminal(tmp_path, postgres_database)
+    with a_role(postgres, "of a kind") as role, a_role(postgres, "of its own") as by_hand:
+        applied = terminal.run("db", "grant", role, "--as", kind, "--apply", "--format", "json")
+        printed = terminal.run("db", "grant", by_hand, "--as", kind)
+        with psycopg.connect(postgres_database.url, autocommit=True) as connection:
+            connection.execute(printed.out.encode())
+        found = rights(postgres_database, role)
+        assert found == rights(postgres_database, by_hand) != set()
+        postgres_database.execute(f'drop owned by "{role}", "{by_hand}"')
+    assert (applied.code, applied.document["as"], applied.document["applied"]) == (0, kind, True)
+    assert (("inboxes", "", "INSERT") in found, ("inbox_attempts", "", "DELETE") in found) == (
+        kind != "auditor",
+        kind == "keeper",
+    )
 
 
 def test_granting_on_sqlite_is_refused(sqlite_database: TestDatabase, tmp_path: Path) -> None:

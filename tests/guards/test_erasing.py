@@ -13,7 +13,8 @@ from tests.support.forging import BLANK_CONTEXT, Ground, erase, make_ground
 def erased(database: TestDatabase) -> Ground:
     """A ground whose first inbox is erased, but for the contexts of its events."""
     ground = make_ground(database)
-    ground.perform(*erase(ground, ground.ana))
+    queued = "insert into {s}inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from {s}inboxes"
+    ground.perform(*erase(ground, ground.ana), (f"{queued} where id = ?", (ground.ana.id,)))
     return ground
 
 

@@ -74,7 +74,9 @@ class Place:
         """What is broken of all that must hold of a database, whatever has been done to it."""
         yield from (f"a guard had to refuse: {refusal}" for refusal in self.refused)
         with Inboxes(self.database.url) as inboxes:
-            for finding in inboxes.operator(actor="checker").verify().findings:
+            # That guards were taken away on purpose is no news here.
+            findings = [found for found in inboxes.operator(actor="checker").verify().findings if found.kind != "guard"]
+            for finding in findings:
                 yield f"verify: {finding.kind}: expected {finding.expected}, found {finding.found}"
         try:
             yield from moved_elsewhere(sound(self.database))

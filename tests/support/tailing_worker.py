@@ -1,6 +1,6 @@
-"""A process of its own in a tailing race: `python -m tests.support.tailing_worker URL write SEED INBOX...`, or `seal N`.
+"""A process of its own in a tailing race: `python -m tests.support.tailing_worker URL write SEED INBOX...`.
 
-It says `ready`, and works until its input ends.
+With `seal LIMIT` for the rest it seals. It says `ready`, and works until its input ends.
 """
 
 from __future__ import annotations
