@@ -196,17 +196,17 @@ def test_an_export_after_an_erasure_holds_nothing_of_it(
     """Not even of a call that had looked before and opened its attempt afterwards; who erased and why stays."""
     ana = scene.inboxes[0]
     attempt_id = left_open(store, ana)
-    assert any("r-1" in piece for piece in scene.export(what))
+    assert any("request 1" in piece for piece in scene.export(what))
     scene.operator.erase(ana.id, reason="asked to")
     # What PostgreSQL lets happen to a call that is slow: it looked before, and writes afterwards.
     database.execute(
-        "update {s}inbox_attempts set owner_id = ?, actor = 'zoe', reason = ?, correlation_id = 'r-1' where id = ?",
-        (OWNER, TRAP, attempt_id),
+        "update {s}inbox_attempts set owner_id = ?, actor = ?, reason = ?, correlation_id = ? where id = ?",
+        (OWNER, "zoe", TRAP, "request 1", attempt_id),
     )
     for form in FORMS:
         mine = [piece for piece in scene.export(what, form=form) if ana.id in piece]
         assert mine
-        for erased in (OWNER, "zoe", "calc", "r-1", "c-1", "k-1", ANA):
+        for erased in (OWNER, "zoe", "calc", "request 1", "message 1", "key 1", ANA):
             assert not any(erased in piece for piece in mine), (form, erased)
     records = [record for record in scene.records(what) if record["inbox_id"] == ana.id]
     assert {record["owner_id"] for record in records} == {None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,14 +58,16 @@ def driver(database: TestDatabase) -> Iterator[SyncDriver]:
     made.close()
 
 
-def paged(driver: SyncDriver, export: Export, limit: int) -> list[str]:
-    """The pieces, read in pages of a size."""
+def paged(driver: SyncDriver, export: Export, limit: int, meanwhile: Callable[[], object] = list) -> list[str]:
+    """The pieces, read in pages of a size; something may happen once the first page is read."""
     lines = list(export.header())
     span: Span | None = driver.run(begin(export))
     while span is not None:
         records, span = driver.run(next_page(export, span, limit=limit))
         assert len(records) <= limit
         lines += [export.line(record) for record in records]
+        meanwhile()
+        meanwhile = list
     return lines
 
 
@@ -86,6 +88,49 @@ def test_pages_of_any_size_make_up_the_whole(scene: Scene, driver: SyncDriver, w
         expected = scene.export(what, form="csv", **chosen)
         for limit in range(1, 9):
             assert paged(driver, export, limit) == expected
+
+
+@pytest.mark.parametrize("make", ["sync"], indirect=True)
+@pytest.mark.parametrize("alone", [False, True], ids=["all", "one"])
+@pytest.mark.parametrize("what", WHATS)
+def test_what_comes_after_the_first_page_is_in_the_next_export(
+    scene: Scene, driver: SyncDriver, what: What, *, alone: bool
+) -> None:
+    """However fast others write: an export ends where it would have ended when it began."""
+    ana, bo, _ = scene.inboxes
+    filters = Filters(inbox_id=ana.id) if alone else Filters()
+    export = Export(what=what, form=Form.JSON_LINES, filters=filters, source=SOURCE)
+
+    def write_on() -> None:
+        retry(scene.face, ana)
+        retry(scene.face, born(scene.face, "dora@mail.example.com"))
+        scene.operator.correct(bo.id, status="pending", warmup_status="not_started", reason="led back")
+        scene.operator.seal()
+
+    before = paged(driver, export, 1000)
+    meanwhile = paged(driver, export, 1, write_on)
+    after = paged(driver, export, 1000)
+    old = [json.loads(line) for line in before]
+    new = [json.loads(line) for line in after if line not in before]
+    last = old[-1]["inbox_id"]
+    # Of all inboxes: those that come before the last one of then are read as they are when their turn comes.
+    allowed = [] if alone or what == "feed" else [line for line in new if line["inbox_id"] < last]
+    assert [json.loads(line) for line in meanwhile if line not in before] == allowed
+    assert [line for line in meanwhile if line in before] == before
+    assert len(new) > len(allowed)
+
+
+@pytest.mark.parametrize("make", ["sync"], indirect=True)
+def test_late_attempts_on_an_erased_inbox_are_blank_on_every_page(
+    scene: Scene, driver: SyncDriver, database: TestDatabase
+) -> None:
+    """Wherever a page begins."""
+    ana = scene.inboxes[0]
+    scene.operator.erase(ana.id, reason="asked to")
+    database.execute("update {s}inbox_attempts set actor = 'zoe' where inbox_id = ?", (ana.id,))
+    export = Export(what=What.ATTEMPTS, form=Form.JSON_LINES, filters=Filters(inbox_id=ana.id), source=SOURCE)
+    actors = [json.loads(line)["actor"] for line in paged(driver, export, 1)]
+    assert actors == [None, None]
 
 
 @pytest.mark.parametrize("beyond", [-1, 0, 1])

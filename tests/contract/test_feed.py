@@ -127,6 +127,18 @@ def test_sealing_stops_at_its_limit_and_tells_what_waits(
 
 
 @on_postgresql
+def test_events_whose_numbers_were_drawn_early_are_fed_by_version(
+    face: AnyFace, operator: AnyFace, database: TestDatabase
+) -> None:
+    """The queue's numbers may stand in any order: an event takes those before it along, beyond the limit even."""
+    ana, bea = led(face, "ana", 3), led(face, "bea")
+    database.execute("update {s}inbox_feed_queue set seq = -seq")
+    assert operator.seal(limit=1) == Sealed(events=1, size=1, unsealed=3)
+    assert operator.seal(limit=1) == Sealed(events=3, size=4, unsealed=0)
+    assert sealed(database) == [(bea.id, 1), (ana.id, 1), (ana.id, 2), (ana.id, 3)]
+
+
+@on_postgresql
 def test_who_finds_another_at_sealing_returns_at_once_and_tells_what_waits(
     face: AnyFace, operator: AnyFace, database: TestDatabase
 ) -> None:

@@ -25,7 +25,7 @@ from inbox_lifecycle.store.looks import (
 from inbox_lifecycle.store.rows import Landed
 from inbox_lifecycle.store.statements import CloseAttempt
 from inbox_lifecycle.store.version import HEAD
-from tests.contract.test_erased import erased
+from tests.support.erased import erased
 from tests.support.steps import NOW
 from tests.support.store import Store, starting
 

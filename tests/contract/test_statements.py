@@ -13,7 +13,7 @@ from inbox_lifecycle.domain import AttemptId, AttemptKind
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.store.rows import Seen
 from inbox_lifecycle.store.statements import CommitMove, CommitWarmup
-from tests.contract.test_erased import erased
+from tests.support.erased import erased
 from tests.support.steps import NOW
 from tests.support.store import Store, banning, closing, everything, opening, others, starting
 

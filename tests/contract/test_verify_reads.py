@@ -19,7 +19,7 @@ from inbox_lifecycle.store.verification import (
     OrphansToVerify,
     StoredInbox,
 )
-from tests.contract.test_erased import erased
+from tests.support.erased import erased
 from tests.support.steps import NOW
 from tests.support.store import Store, starting
 

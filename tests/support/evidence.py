@@ -32,7 +32,12 @@ _ATTEMPTS = (
     "select inbox_id, id, kind, seen_version, outcome, event_version, to_disable"
     " from {s}inbox_attempts order by inbox_id, id"
 )
-_QUEUE = "select inbox_id, version, hash from {s}inbox_feed_queue order by seq"
+_QUEUE = (
+    "select inbox_id, version, hash from ("
+    " select 0 as part, position as place, inbox_id, version, leaf_hash as hash from {s}inbox_feed"
+    " union all select 1, seq, inbox_id, version, hash from {s}inbox_feed_queue"
+    ") q order by part, place"
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Evidence:
     rows: Mapping[str, RowSaid]
     events: Mapping[str, list[EventSaid]]
     attempts: tuple[AttemptSaid, ...]
+    #: Events in the order of the feed, and after them those that still wait for their positions.
     queue: tuple[tuple[str, int, bytes], ...]
 
     def names(self, inbox_id: str) -> list[str]:

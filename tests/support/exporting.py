@@ -51,13 +51,13 @@ def make_scene(make: MakeFace, sandbox: Sandbox) -> Scene:
     """Two owners' inboxes, an attempt that failed and two that did not, a ban and a correction, over three hours."""
     clock = Clock()
     face = make(clock=clock)
-    with audit_context(actor="zoe", reason=TRAP, correlation_id="r-1", causation_id="c-1"):
+    with audit_context(actor="zoe", reason=TRAP, correlation_id="request 1", causation_id="message 1"):
         ana = born(face)
         sandbox.fail_next("throttle", retry_after=2)
         with pytest.raises(ProviderError):
-            retry(face, ana, key="k-0")
+            retry(face, ana, key="key 0")
         clock.move(hours=1)
-        retry(face, ana, key="k-1")
+        retry(face, ana, key="key 1")
     bo = face.register(email_address="bo@mail.example.com", owner_id=STRANGER)
     clock.move(hours=1)
     middle = clock.now - timedelta(minutes=30)

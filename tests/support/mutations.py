@@ -123,7 +123,8 @@ def _text_edits(text: str) -> Iterator[str]:
         before, after = lines[:place], lines[place + 1 :]
         for other in ([], [line, line], [f" {line}"], [f"{line} "], ["", line], ["extra eA==", line], [f"{line}\r"]):
             changed = "\n".join([*before, *other, *after])
-            if changed != text:
+            # A note that is signed twice by the same key is signed.
+            if changed != text and not (line.startswith("—") and other == [line, line]):
                 yield changed
 
 

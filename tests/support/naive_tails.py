@@ -12,7 +12,7 @@ import psycopg
 from inbox_lifecycle import Inboxes
 from tests.support.databases import TestDatabase
 from tests.support.feeding import inversions
-from tests.support.tailing import Race, Sealer, Tail, committed, feed_tail, race
+from tests.support.tailing import Race, Sealer, Tail, committed, draw_early, feed_tail, race
 
 _COPY = """
 create table event_copies (
@@ -37,9 +37,6 @@ order by xid, id limit 50
 """
 
 
-_CACHE = "alter table inbox_lifecycle.inbox_feed_queue alter column seq set cache {}"
-
-
 @dataclass
 class Contest:
     """A race in which the naive readers follow the same traffic as ours do."""
@@ -56,10 +53,9 @@ class Contest:
         Args:
             seconds: how long they write.
             sealers: who seals.
-            cache: numbers that a connection draws for the queue at a time. More than one is wrong, and does to their
-                order what a host can do that draws them early: the feed must not rest on it.
+            cache: numbers that a connection draws for the queue at a time.
         """
-        self.race.database.execute(_CACHE.format(cache))
+        draw_early(self.race.database, cache)
         self.race.run(seconds, sealers, (self.eager, self.by_id, self.by_xid))
 
     def complaints(self) -> list[str]:

@@ -55,8 +55,9 @@ class Sealer:
     lag: float
 
 
-#: One that comes seldom and takes all there is, and beside it some that compete for small bites.
+#: One that comes seldom and takes all there is; one that falls behind; and some that compete for small bites.
 RARE = (Sealer(1000, 0.15),)
+BEHIND = (Sealer(5, 0.1),)
 COMPETING = (Sealer(5, 0.03), Sealer(5, 0.02), Sealer(1000, 0.3))
 
 
@@ -217,6 +218,14 @@ def feed_tail(inboxes: Inboxes) -> Tail:
         return list(page.items), page.next_after
 
     return Tail(read)
+
+
+def draw_early(database: TestDatabase, cache: int) -> None:
+    """Have each connection to PostgreSQL draw so many of the queue's numbers at a time.
+
+    More than one is wrong, and turns their order around as nothing else does. The feed's order must not rest on them.
+    """
+    database.execute(f"alter table {{s}}inbox_feed_queue alter column seq set cache {cache}")
 
 
 def read_only(database: TestDatabase) -> str:

@@ -23,6 +23,8 @@ from inbox_lifecycle.errors import (
     MalformedAddress,
     MalformedId,
     MalformedText,
+    NoSuchPoint,
+    NoteInvalid,
     ProviderBusy,
     ProviderOutcomeUnknown,
     ProviderRejected,
@@ -34,7 +36,9 @@ from inbox_lifecycle.errors import (
     StoreContended,
     StoreMisconfigured,
     StoreUnavailable,
+    SubscriptionTaken,
     TransitionRefused,
+    TreeInconsistent,
     UnknownEvent,
     WarmupNotRecorded,
 )
@@ -51,6 +55,8 @@ MESSAGES: dict[InboxLifecycleError, str] = {
     ),
     ActorRequired(): "nobody said who acts: wrap the call in audit_context(actor=...)",
     InboxNotFound("i1"): "no inbox i1 for this caller: check the id and whose inbox it is",
+    NoSuchPoint("i1", "it was born later"): "inbox i1: it was born later",
+    NoSuchPoint(None, "the feed ends before"): "the feed ends before",
     InboxExists("address"): "an inbox with this address exists already: find it, or choose another address",
     TransitionRefused("i1", "ban", VERDICT): (
         "inbox i1: ban refused: status should be pending, found active: read its state instead"
@@ -61,6 +67,9 @@ MESSAGES: dict[InboxLifecycleError, str] = {
     ConcurrencyConflict("i1", 2, 3): "inbox i1 is at version 3, not at version 2: read it again and decide again",
     ConcurrencyConflict("i1", None, 3): (
         "inbox i1 is at version 3, not at another version: read it again and decide again"
+    ),
+    SubscriptionTaken("billing"): (
+        "subscription billing has another consumer: let it finish, or try again once its lease is over"
     ),
     ProviderRejected("instantly", "payment required", status=402): (
         "provider instantly rejected the request: payment required: mend what it names, then retry"
@@ -94,6 +103,11 @@ MESSAGES: dict[InboxLifecycleError, str] = {
         "this downgrade would drop 2 events for good: export them, then say drop_history=True "
         "(`alembic -x drop_history=yes`)"
     ),
+    TreeInconsistent(7, "its first events are others"): (
+        "the feed does not extend the checkpoint of size 7: its first events are others: sign nothing, "
+        "keep that checkpoint, and run `inbox-lifecycle verify`"
+    ),
+    NoteInvalid("this is not a signed note: do not trust it"): "this is not a signed note: do not trust it",
     StepRefused("Send"): (
         "Send cannot run inside a host's transaction, which would wait for the network: "
         "call it on Inboxes itself, outside the transaction"
@@ -103,7 +117,7 @@ MESSAGES: dict[InboxLifecycleError, str] = {
 IDS = [f"{type(error).__name__}-{number}" for number, error in enumerate(MESSAGES)]
 
 #: The branches whose cure is what the branch itself says, in the tree, to the reader of any of its errors.
-CURED_BY_BRANCH = (MalformedAddress, MalformedText, WarmupNotRecorded)
+CURED_BY_BRANCH = (MalformedAddress, MalformedText, NoSuchPoint, NoteInvalid, WarmupNotRecorded)
 CURE = re.compile(r"\b(pass|use|wrap|find|read|try|run|leave|install|export|call|check|retry)\b")
 
 
@@ -135,7 +149,12 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 def test_the_tree_names_the_standard_errors_they_are() -> None:
     """What the standard library already has a name for can be caught by that name."""
     named = {line.split()[1]: found[1] for line in tree() if (found := re.search(r"\((\w+Error)\)", line))}
-    assert named == {"InvalidInput": "ValueError", "InboxNotFound": "LookupError"}
+    assert named == {
+        "InvalidInput": "ValueError",
+        "InboxNotFound": "LookupError",
+        "NoSuchPoint": "LookupError",
+        "ProofInvalid": "ValueError",
+    }
     for name, base in named.items():
         assert base in {kind.__name__ for kind in getattr(errors, name).__mro__}
 

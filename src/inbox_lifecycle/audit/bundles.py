@@ -313,8 +313,8 @@ def _read_line(line: str) -> _Line:
 def _is_in_its_form(bundle: Bundle, text: str) -> bool:
     try:
         return bundle.text() == text
-    except ValueError:
-        # Texts with NUL, integers that lose their exactness: they have no such form.
+    except (ValueError, TypeError):
+        # Texts with NUL, integers that lose their exactness, keys that are not ASCII: they have no such form.
         return False
 
 
