@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inbox_lifecycle.audit.checkpoints import Checkpoint
@@ -192,6 +194,7 @@ def test_a_damage_of_the_feed_is_found_alone(
 
 
 ON_POSTGRESQL = pytest.mark.parametrize("signed_once", ["postgresql"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("signed_once", ["sqlite"], indirect=True)
 
 
 @ON_POSTGRESQL
@@ -204,7 +207,7 @@ def test_a_changed_head_of_the_feed_is_found_alone(signed: Signed, change: str) 
     assert signed.found() == {f"feed at {LATE}"}
 
 
-@pytest.mark.parametrize("signed_once", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_text_in_columns_of_hashes_is_found_alone(signed: Signed) -> None:
     """SQLite keeps a text wherever it is put; verification reads on."""
 
@@ -215,6 +218,20 @@ def test_text_in_columns_of_hashes_is_found_alone(signed: Signed) -> None:
 
     steal(signed, put_text)
     assert signed.found() == {"feed at 4 of bea 1", "checkpoint 6", "checkpoint 526"}
+
+
+@ON_SQLITE
+def test_text_in_columns_of_versions_is_found_alone(signed: Signed) -> None:
+    """It sorts behind every number, and is named as the last there can be."""
+
+    def put_text(thief: Thief, signed: Signed) -> None:
+        thief.change_event(signed.ana, 4, "version = 'text'")
+        thief.change_position(5, "version = 'text'")
+
+    steal(signed, put_text)
+    last = 2**31 - 1
+    about_ana = {f"{kind} of ana {last}" for kind in ("version", "columns", "feed")} | {"row of ana"}
+    assert signed.found() == about_ana | {"feed at 3 of ana 4", f"feed at 5 of bea {last}", "feed of bea 2"}
 
 
 def test_a_checkpoint_signed_by_another_is_found_with_the_public_key(signed: Signed) -> None:
@@ -232,3 +249,11 @@ def test_a_missing_last_node_is_no_damage_and_is_stored_again(signed: Signed) ->
     signed.sign()
     assert signed.database.count("inbox_tree_nodes") == 2
     assert signed.found(signed.early, signed.late) == set()
+
+
+def test_logs_of_any_name_are_clean(signed: Signed) -> None:
+    """Checkpoints of one size stand side by side, whatever comes first where their origins are sorted."""
+    for name in ("\U0010ffff/log", "!"):
+        replace(signed, signer=Signer.generate(name)).sign()
+    report = signed.verify(signed.early, signed.late)
+    assert (report.findings, report.checkpoints) == ([], 4)

@@ -127,4 +127,10 @@ ENTRIES: dict[str, tuple[Sign, ...]] = {
     "time_not_clamped": on_both("walk", "verify: time: expected not before"),
 }
 
-BUGS = SWAPS | RECORDING | SETTLING | ENTRIES
+#: Bugs in how positions are given.
+FEEDING: dict[str, tuple[Sign, ...]] = {
+    "sealed_by_number_alone": (Sign("tail", POSTGRESQL, "events came out of order"),),
+    "sealed_without_the_earlier_ones": (Sign("tail", POSTGRESQL, "events came out of order"),),
+}
+
+BUGS = SWAPS | RECORDING | SETTLING | ENTRIES | FEEDING

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from tests.planted.place import Place
 from tests.planted.races import closed_at_the_lock, crowd, interrupted, intruder, queue_at_the_lock, there_and_back
 from tests.planted.stories import late_commit, schedules, settled, walk
+from tests.planted.tails import tail
 
 Checker = Callable[[Place], Iterator[str]]
 
@@ -24,5 +25,6 @@ CHECKERS: dict[str, Checker] = {
         settled,
         interrupted,
         intruder,
+        tail,
     )
 }

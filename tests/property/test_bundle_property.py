@@ -1,14 +1,10 @@
 """A bundle holds as it was written, and in no other way: whatever is changed in it is refused, by both verifiers alike.
 
-Mutations of a good bundle fail at its hashes. What the rest of the checks are worth is seen with a log that lies: there
-the lie is in the tree and signed.
+What is left out is what anybody may leave out: openings, and signatures of others than the log.
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +14,7 @@ from hypothesis import strategies as st
 from inbox_lifecycle import ProofInvalid, Verifier, verify_bundle
 from inbox_lifecycle.domain import Pair, Status, WarmupStatus
 from tests.support import mutations
-from tests.support.bundling import ADDRESS, INBOX, ODD, OTHER, Log, Story, committed, dumped, holds, tell, written
+from tests.support.bundling import ADDRESS, INBOX, ODD, OTHER, Log, Story, committed, holds, tell, written
 from tests.support.noting import LOG, OTHER_KEY, OTHER_WITNESS, STRANGER, WITNESS
 
 #: What a note may be signed with besides the log's key.
@@ -70,17 +66,35 @@ def test_lines_left_out_doubled_or_changed_about_are_refused() -> None:
 
 
 def test_every_other_spelling_field_and_value_is_refused() -> None:
-    """Unknown lines and fields, huge and negative numbers, other types, nesting without end, the same JSON otherwise."""
+    """Unknown lines and fields, huge and negative numbers, other types, endless nesting, the same JSON otherwise."""
     assert [mutated[:2000] for mutated in mutations.misspelt(GOOD) if mutated != GOOD and holds(mutated)] == []
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\n", b"\n\n", b"\xff", b"\xef\xbb\xbf" + GOOD, GOOD.decode().encode("utf-16"), GOOD + b"\xff\n", b"\x00"]
-    + [b"null\n", b"[]\n", b"{}\n", b"{" * 200_000, b"[" * 200_000, b"1" * 10_000 + b"\n"]
-    + [GOOD + b"\n", GOOD + b" ", GOOD[:-1], GOOD + GOOD, GOOD.replace(b"\n", b"\r\n"), GOOD.replace(b"\n", b"\n\n")],
-    ids=lambda content: repr(content[:12]),
-)
+NO_BUNDLES = {
+    "empty": b"",
+    "a line": b"\n",
+    "two lines": b"\n\n",
+    "no text": b"\xff",
+    "a byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "utf-16": GOOD.decode().encode("utf-16"),
+    "no text at the end": GOOD + b"\xff\n",
+    "NUL": b"\x00",
+    "null": b"null\n",
+    "a list": b"[]\n",
+    "an object": b"{}\n",
+    "deep objects": b'{"a":' * 200_000,
+    "deep lists": b"[" * 200_000,
+    "a long number": b"1" * 10_000 + b"\n",
+    "a line more": GOOD + b"\n",
+    "a space more": GOOD + b" ",
+    "no end": GOOD[:-1],
+    "twice": GOOD + GOOD,
+    "other line ends": GOOD.replace(b"\n", b"\r\n"),
+    "empty lines": GOOD.replace(b"\n", b"\n\n"),
+}
+
+
+@pytest.mark.parametrize("content", NO_BUNDLES.values(), ids=NO_BUNDLES)
 def test_what_is_no_bundle_is_refused(content: bytes) -> None:
     """Empty, not UTF-8, not JSON, not one line a part, or with anything around it."""
     assert not holds(content)
@@ -115,7 +129,7 @@ def test_anything_at_all_is_refused(content: bytes | list[bytes]) -> None:
 @given(st.dictionaries(st.sampled_from(("actor", "reason", "correlation_id")), st.text(st.characters(codec="utf-8"))))
 @settings(max_examples=100, deadline=None)
 def test_any_text_survives(context: dict[str, str]) -> None:
-    """Whatever somebody gives as a reason is opened as it was given, to both verifiers; NUL has no place in a text."""
+    """A reason is opened as it was given, by both verifiers; NUL has no place in a text."""
     key = bytes(32)
     story = tell(Log(), e3={"commitment": committed(key, context)})
     story.openings[2] = {"type": "opening", "version": 3, "key": key.hex(), "context": context}
@@ -136,7 +150,7 @@ def test_a_bundle_of_another_key_is_refused() -> None:
 
 
 def test_parts_of_other_bundles_are_refused() -> None:
-    """Another inbox's event, head or checkpoint, or one of before or after: what does not belong together is no proof."""
+    """Another inbox's event, head or checkpoint, or one of before or after: they do not belong together."""
     log = Log()
     story = tell(log)
     small = story.bundle()
@@ -163,7 +177,7 @@ def test_an_older_checkpoint_proves_no_newer_entries() -> None:
 
 
 def test_a_checkpoint_with_cosignatures_and_extensions_is_accepted() -> None:
-    """Signatures of others are passed over, above the log's own and below it, and extension lines are signed with it."""
+    """Signatures of others are passed over, above the log's own and below it; extension lines are signed with it."""
     story = tell(Log())
     for note in (story.log.checkpoint(), story.log.checkpoint(extension="extension one\nand two\n")):
         text, _, signature = note.rpartition("\n\n")
@@ -181,56 +195,3 @@ def test_a_head_signed_by_others_too_is_accepted() -> None:
     text = lines[2]["note"].rpartition("\n\n")[0]
     lines[2]["note"] += STRANGER.line(STRANGER.signed(f"{text}\n"))
     assert holds(written(lines))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"version": 2},
-        {"version": 4},
-        {"version": "03"},
-        {"hash": b64encode(bytes(32)).decode()},
-        {"size": 3},
-        {"size": 8},
-        {"inbox_id": OTHER},
-        {"origin": STRANGER.name},
-        {"form": "inbox-lifecycle/head/2"},
-        {"more": "x"},
-    ],
-    ids=lambda changes: "-".join(changes),
-)
-def test_a_head_that_says_anything_else_is_refused(changes: dict[str, Any]) -> None:
-    """Although the log's key signed it."""
-    assert holds(STORY.bundle(head=STORY.head()))
-    assert not holds(STORY.bundle(head=STORY.head(**changes)))
-
-
-def test_no_note_stands_in_for_another() -> None:
-    """A checkpoint is no head and a head no checkpoint, though one key signs both."""
-    lines = STORY.lines()
-    for name in ("checkpoint", "head"):
-        note = next(line["note"] for line in lines if line["type"] == name)
-        both = [{**line, "note": note} if line["type"] in ("checkpoint", "head") else line for line in lines]
-        assert not holds(written(both))
-
-
-def test_a_checkpoint_of_another_log_is_refused() -> None:
-    """The key signed it, for a log of another name."""
-    assert not holds(STORY.bundle(STORY.log.checkpoint(origin="example.com/other")))
-
-
-@pytest.mark.parametrize("size", ["07", "+7", "-7", "7.0", " 7", "7_0", "", "x", "٧", str(2**63), "9" * 5000])
-def test_a_checkpoint_whose_size_is_no_number_is_refused(size: str) -> None:
-    """Signed as it is."""
-    _, _, root, _ = STORY.log.checkpoint().split("\n", 3)
-    note = LOG.note(f"{LOG.name}\n{size}\n{root}\n")
-    lines = STORY.lines()
-    for line in lines:
-        line["note" if "note" in line else "proof"] = line.get("note", "").replace("", "")
-    good = STORY.log.checkpoint()
-    text = "".join(f"{dumped(line)}\n" for line in STORY.lines())
-    assert not holds(text.replace(json.dumps(good, ensure_ascii=False)[1:-1], json.dumps(note)[1:-1]).encode())
-
-
-def _lied(**edits: Any) -> bytes:
-    return tell(Log(), **edits).bundle()

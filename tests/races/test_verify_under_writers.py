@@ -21,10 +21,11 @@ from inbox_lifecycle import Inbox, Inboxes, Instantly
 from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.signing import sign
-from inbox_lifecycle.audit.verify import LAST_VERSION, Verification, verify_all
+from inbox_lifecycle.audit.verify import Verification, verify_all
 from inbox_lifecycle.drivers.sync import Database
 from inbox_lifecycle.flow import Flow, Once
 from inbox_lifecycle.store.engine import make_engine
+from inbox_lifecycle.store.rows import LAST_VERSION
 from inbox_lifecycle.store.session import backend_for
 from inbox_lifecycle.store.verification import StoredInbox
 from tests.fix_scale import Scale

@@ -95,8 +95,6 @@ class TreeReader:
             block = yield from self._block(level, number)
             first = number * FAN_OUT
             hashes += block[max(begin - first, 0) : end - first]
-        if len(hashes) != end - begin:
-            raise TreeInconsistent(self.size, f"nodes of level {level} are missing")
         return hashes
 
     def _block(self, level: int, number: int) -> Flow[list[bytes]]:
@@ -105,8 +103,10 @@ class TreeReader:
             return known
         if len(self._blocks) >= _KEPT:
             self._blocks.clear()
-        end = min((number + 1) * FAN_OUT, self.size // FAN_OUT**level)
-        read = yield from again(TreeHashes(level=level, begin=number * FAN_OUT, end=end))
+        begin, end = number * FAN_OUT, min((number + 1) * FAN_OUT, self.size // FAN_OUT**level)
+        read = yield from again(TreeHashes(level=level, begin=begin, end=end))
+        if len(read) != end - begin:
+            raise TreeInconsistent(self.size, f"nodes of level {level} are missing")
         self._blocks[level, number] = read
         return read
 

@@ -19,6 +19,7 @@ from inbox_lifecycle.audit.verify_feed import verify_feed
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.flow import Flow, again, hand
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
+from inbox_lifecycle.store.rows import LAST_VERSION
 from inbox_lifecycle.store.verification import (
     AttemptsToVerify,
     CountEvents,
@@ -35,8 +36,6 @@ from inbox_lifecycle.store.verification_feed import UnfedEvents
 INBOXES = 200
 #: Events or attempts per page.
 ROWS = 2000
-#: Larger than every version: a page after (inbox, this) begins with the next inbox.
-LAST_VERSION = 2**31 - 1
 
 
 @dataclass(slots=True)

@@ -12,12 +12,14 @@ LAST = """
 select c.size, c.root, c.note from {s}inbox_checkpoints c
 where c.origin = cast(:origin as text) order by c.size desc limit 1
 """
+# What somebody else stores at this moment is not seen yet, and met as a conflict.
 STORE = """
 insert into {s}inbox_checkpoints (origin, size, root, note, signed_at)
 select cast(:origin as text), cast(:size as bigint), cast(:root as {bytes}), cast(:note as text), cast(:now as {time})
 where not exists (
     select 1 from {s}inbox_checkpoints c where c.origin = cast(:origin as text) and c.size = cast(:size as bigint)
 )
+on conflict (origin, size) do nothing
 """
 PAGE = """
 select c.origin, c.size, c.note from {s}inbox_checkpoints c

@@ -23,6 +23,9 @@ INBOX_COLUMNS = (
 )
 INBOX_WIDTH = 15
 
+#: Larger than every version: a page after (inbox, this) begins with the next inbox.
+LAST_VERSION = 2**31 - 1
+
 #: Columns of an event, of `inbox_events e`.
 EVENT_COLUMNS = (
     "e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status,"
@@ -216,3 +219,8 @@ def read_time_column(value: object) -> datetime:
 def stored_bytes(value: object) -> bytes:
     """What stands in a column of bytes, where SQLite keeps anything that was put there."""
     return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="surrogateescape")
+
+
+def stored_version(value: object) -> int:
+    """What stands in a column of versions; on SQLite also what is no number, which sorts behind every number."""
+    return value if isinstance(value, int) else LAST_VERSION

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.store import reads
-from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, EVENT_WIDTH, INBOX_WIDTH, read_inbox, stored_bytes
+from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, EVENT_WIDTH, INBOX_WIDTH, read_inbox, stored_bytes, stored_version
 from inbox_lifecycle.store.session import Row, Session
 
 
@@ -150,7 +150,7 @@ class OrphansToVerify:
             "until": self.until,
             "limit": self.limit,
         }
-        return tuple((str(row[0]), int(row[1])) for row in session.all(reads.ORPHANS, values))
+        return tuple((str(row[0]), stored_version(row[1])) for row in session.all(reads.ORPHANS, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +210,14 @@ def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
     except (TypeError, ValueError):
         return UnreadableInbox(str(row[0]))
     address_key = None if key is None else stored_bytes(key)
+    newest = None if newest is None else stored_version(newest)
     return StoredInbox(inbox, stored_bytes(row[14]), address_key, domain_owner_id, newest)
 
 
 def _stored_event(row: Row) -> StoredEvent:
     return StoredEvent(
         inbox_id=str(row[0]),
-        version=row[1],
+        version=stored_version(row[1]),
         event_id=str(row[2]),
         name=row[3],
         schema=row[4],

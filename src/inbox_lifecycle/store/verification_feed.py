@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inbox_lifecycle.store.feed import LEVELS
-from inbox_lifecycle.store.rows import stored_bytes
+from inbox_lifecycle.store.rows import stored_bytes, stored_version
 from inbox_lifecycle.store.session import Session
 
 # A position with its event's hash, and the position of the inbox's event before it.
@@ -155,7 +155,7 @@ class FeedToVerify:
             StoredPosition(
                 position=row[0],
                 inbox_id=str(row[1]),
-                version=row[2],
+                version=stored_version(row[2]),
                 leaf_hash=stored_bytes(row[3]),
                 event_hash=None if row[4] is None else stored_bytes(row[4]),
                 previous=row[5],
@@ -183,7 +183,7 @@ class UnfedEvents:
             "until": self.until,
             "limit": self.limit,
         }
-        return tuple((str(row[0]), int(row[1])) for row in session.all(UNFED, values))
+        return tuple((str(row[0]), stored_version(row[1])) for row in session.all(UNFED, values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
