@@ -150,7 +150,9 @@ class SubscriptionTaken(InboxLifecycleError):
     """Another consumer works under this name, or took it over while this one was too slow; its lease says how long."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"subscription {name} has another consumer: let it finish, or try again once its lease is over")
+        super().__init__(
+            f"subscription {name} has another consumer: let it finish, or try again once its lease is over"
+        )
         self.name = name
 
 

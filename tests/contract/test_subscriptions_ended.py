@@ -23,7 +23,7 @@ from tests.support.faces import AnyFace, Face
 from tests.support.feeding import led
 from tests.support.hosts import host_engine
 from tests.support.interrupts import Interrupts
-from tests.support.listening import Ear
+from tests.support.listening import Ear, Pause
 
 NAME = "mail"
 
@@ -188,3 +188,22 @@ def test_a_name_is_taken_by_a_consumer_that_polls(inboxes: Inboxes, database: Te
         operator.subscribe(NAME, heard.append)
     led(Face(inboxes), "bea")
     assert working.result(30) == Delivered(handled=4, position=3)
+
+
+def test_a_consumer_that_was_too_slow_does_not_move_the_cursor_of_the_one_at_work(
+    inboxes: Inboxes, database: TestDatabase
+) -> None:
+    """It is told so, and has released nothing that is not its own."""
+    operator = inboxes.operator(actor="olga")
+    too_late, at_work = Pause(), Pause()
+    slow = background(lambda: operator.subscribe(NAME, too_late))
+    too_late.wait_until_reached()
+    database.execute("update {s}inbox_subscriptions set lease_until = ?", ("2000-01-01T00:00:00.000000Z",))
+    follower = background(lambda: operator.subscribe(NAME, at_work))
+    at_work.wait_until_reached()
+    too_late.release()
+    with pytest.raises(SubscriptionTaken):
+        slow.result(30)
+    assert standing(database) == [(-1, True)]
+    at_work.release()
+    assert follower.result(30) == Delivered(handled=3, position=2)

@@ -36,11 +36,19 @@ COMMANDS = (
     "diff",
     "why",
     "verify",
+    "seal",
+    "feed",
+    "parked",
     "reconcile",
     "erase",
     "prune-attempts",
     "demo",
     "sandbox",
+    "checkpoint",
+    "checkpoints",
+    "prove",
+    "verify-bundle",
+    "key",
     "db",
 )
 _HELP_OF_ALL = """
@@ -101,7 +109,7 @@ def test_without_arguments_the_help_lists_every_command(tmp_path: Path) -> None:
 
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     """Help ends in something to type."""
-    paths = [*COMMANDS[:-1], "db upgrade", "db check", "db grant"]
+    paths = [*COMMANDS[:-2], "key generate", "key public", "db upgrade", "db check", "db grant"]
     ran = subprocess.run(
         [sys.executable, "-c", _HELP_OF_ALL, *paths], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -103,7 +103,8 @@ def test_a_hash_that_is_not_its_entrys_is_named(unchecked: Ground) -> None:
     unchecked.perform(move(unchecked, event | {"hash": bytes(32)}))
     with Inboxes(unchecked.database.url) as inboxes:
         report = inboxes.operator(actor="vera").verify()
-    assert [place(finding) for finding in report.findings] == [("hash", unchecked.ana.id, 4), ("feed", unchecked.ana.id, 4)]
+    found = [place(finding) for finding in report.findings]
+    assert found == [("hash", unchecked.ana.id, 4), ("feed", unchecked.ana.id, 4)]
 
 
 @pytest.mark.parametrize("column", ["entry", "hash"])

@@ -108,6 +108,6 @@ def test_commands_that_are_only_shown_exist(document: Path) -> None:
 
 
 def test_only_blocks_of_known_kinds_stand_in_the_documents() -> None:
-    """A code block is run, or is a console transcript whose commands are checked: nothing slips past."""
+    """A code block is run, is a transcript whose commands are checked, or is a picture: nothing slips past."""
     kinds = {kind for document in DOCUMENTS for kind, _ in BLOCK.findall(document.read_text())}
-    assert kinds <= {"python", "sh", "console"}
+    assert kinds <= {"python", "sh", "console", "mermaid"}

@@ -73,6 +73,41 @@ def test_no_note_stands_in_for_another(story: Story, name: str) -> None:
     assert not holds(_renoted(story, note)) or name == "checkpoint"
 
 
+ENDS = {
+    "none": "",
+    "another letter": "x",
+    "a space": " ",
+    "an empty line": "\n\n",
+    "a line of text": "\nx\n",
+    "a line without a signature": "\n— x\n",
+    "a line without a key's id": "\n— x AAAA\n",
+    "a name of no key": "\n— a+b AAAAAAAA\n",
+    "a name with a space": "\n— a\u00a0b AAAAAAAA\n",
+    "no name": "\n—  AAAAAAAA\n",
+    "another dash": "\n- x AAAAAAAA\n",
+    "a word more": "\n— x AAAAAAAA x\n",
+    "loose base64": "\n— x AAAAAAB\n",
+    "a control character": "\n— x\x01 AAAAAAAA\n",
+    "two line ends": "\r\n",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_note_that_ends_otherwise_is_refused(story: Story, end: str) -> None:
+    """Also where the log's own signature holds: nothing but signatures stands behind a note's last empty line."""
+    note = story.lines()[2]["note"].removesuffix("\n")
+    assert holds(_edited(story, 2, note=f"{note}\n— x AAAAAAAA\n"))
+    assert not holds(_edited(story, 2, note=note + end))
+
+
+def test_a_note_that_is_too_long_is_refused(story: Story) -> None:
+    """Signed as it is."""
+    _, _, root, _ = story.log.checkpoint().split("\n", 3)
+    for length, good in ((1000, True), (1_000_000, False)):
+        note = LOG.note(f"{LOG.name}\n3\n{root}\n{'x' * length}\n")
+        assert holds(_renoted(story, note)) == good
+
+
 def test_a_checkpoint_of_another_log_is_refused(story: Story) -> None:
     """The key signed it, for a log of another name."""
     assert not holds(story.bundle(story.log.checkpoint(origin="example.com/other")))

@@ -87,7 +87,10 @@ def _entries(inbox_id: InboxId, owner_id: str | None, bound: int) -> Flow[list[E
     while len(entries) < bound:
         statement = EntriesToProve(inbox_id=inbox_id, owner_id=owner_id, after=len(entries), bound=bound, limit=PAGE)
         page = yield from again(statement)
+        if not page and owner_id is None:
+            raise HistoryBroken(inbox_id, len(entries) + 1, "it is not there, or has no position")
         if not page:
+            # Erased meanwhile.
             raise InboxNotFound(inbox_id)
         entries += page
     return entries

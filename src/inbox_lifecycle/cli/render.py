@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from inbox_lifecycle.domain import Inbox
-    from inbox_lifecycle.records import Attempt, RecordedEvent
+    from inbox_lifecycle.records import Attempt, FedEvent, ParkedEvent, RecordedEvent
 
 Record = dict[str, Any]
 
@@ -113,6 +113,17 @@ def event_record(event: RecordedEvent) -> Record:
     from inbox_lifecycle.audit import forms
 
     return forms.event_record(event)
+
+
+def fed_record(fed: FedEvent) -> Record:
+    """An event with its position before it."""
+    return {"position": fed.position, **event_record(fed.event)}
+
+
+def parked_record(parked: ParkedEvent) -> Record:
+    """A parked event, with why it is parked before it."""
+    why = {name: _value(getattr(parked, name)) for name in ("position", "error", "tries", "parked_at")}
+    return {**why, **event_record(parked.event)}
 
 
 def attempt_record(attempt: Attempt) -> Record:

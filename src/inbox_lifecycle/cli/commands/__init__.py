@@ -10,6 +10,7 @@ import typer
 from inbox_lifecycle.cli.commands import (
     database,
     exporting,
+    feeding,
     keeping,
     looking,
     moving,
@@ -49,6 +50,11 @@ PANELS: Final[Mapping[str, Commands]] = {
         "checkpoints": proving.checkpoints,
         "prove": proving.prove,
         "verify-bundle": proving.verify_bundle,
+    },
+    "The feed": {
+        "seal": feeding.seal,
+        "feed": feeding.feed,
+        "parked": feeding.parked,
     },
     "Keeping house": {
         "reconcile": settling.reconcile,
