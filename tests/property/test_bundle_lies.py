@@ -233,6 +233,24 @@ def test_entries_that_stand_in_another_order_in_the_log_are_refused() -> None:
     assert not holds(story.bundle())
 
 
+@pytest.mark.parametrize("by", [-8, -4, -2, -1, 1, 2, 4, 8, 2**62, 2**63, 2**64])
+def test_a_proof_of_another_position_is_refused(story: Story, by: int) -> None:
+    """Also where the way up the tree is the same: a position lies within the tree."""
+    for number in (3, 4, 5):
+        line = story.lines()[number]
+        index = int(line["proof"].split("\n")[1].removeprefix("index "))
+        proof = line["proof"].replace(f"index {index}\n", f"index {index + by}\n", 1)
+        assert not holds(_edited(story, number, proof=proof))
+
+
+@pytest.mark.parametrize("index", ["+1", "01", "1.0", " 1", "1 ", "0x1", "1_0", "\u0661", "", "one", "9" * 5000])
+def test_a_proof_of_a_position_in_another_form_is_refused(story: Story, index: str) -> None:
+    """A number has one form."""
+    proof = story.lines()[4]["proof"]
+    assert "\nindex 1\n" in proof
+    assert not holds(_edited(story, 4, proof=proof.replace("index 1\n", f"index {index}\n", 1)))
+
+
 def test_a_bundle_without_events_is_refused(story: Story) -> None:
     """Even if its head says so."""
     header, checkpoint, head, *_ = story.lines()
