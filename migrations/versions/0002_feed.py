@@ -15,8 +15,17 @@ PHASE = "expand"
 
 # What is written once: positions, nodes of the tree, and what was signed.
 APPEND_ONLY = ("inbox_feed", "inbox_tree_nodes", "inbox_checkpoints")
+FUNCTIONS = (
+    "inbox_feed_follows",
+    "inbox_feed_head_true",
+    "inbox_feed_queue_true",
+    "inbox_tree_nodes_true",
+    "inbox_append_only",
+)
 TABLES = (*APPEND_ONLY, "inbox_feed_head", "inbox_subscriptions", "inbox_parked_events")
 
+# What waits in the queue is an event, so that no row of it can stop the sealing of the others or the next move of an
+# inbox. A node follows from what is below it (SQLite has no SHA-256: there it only has to be complete below).
 # A batch is checked as a whole. Never by a sequential scan: a plan made while the tables were small would be kept.
 POSTGRESQL_GUARDS = """
 create function {s}inbox_feed_follows() returns trigger language plpgsql
@@ -59,6 +68,52 @@ end $$;
 create trigger inbox_feed_head_true after insert or update on {s}inbox_feed_head
     for each row execute function {s}inbox_feed_head_true();
 
+create function {s}inbox_feed_queue_true() returns trigger language plpgsql
+    set search_path = '' set enable_seqscan = off as $$
+begin
+    if exists (
+        select from {s}inbox_feed f where f.inbox_id = new.inbox_id and f.version = new.version
+    ) or not exists (
+        select from {s}inbox_events e
+        where e.inbox_id = new.inbox_id and e.version = new.version and e.hash = new.hash
+    ) then
+        raise exception 'inbox %: version % is no event that waits for its position', new.inbox_id, new.version
+            using errcode = 'integrity_constraint_violation', constraint = 'inbox_feed_queue_true';
+    end if;
+    return null;
+end $$;
+create trigger inbox_feed_queue_true after insert on {s}inbox_feed_queue
+    for each row execute function {s}inbox_feed_queue_true();
+
+create function {s}inbox_tree_nodes_true() returns trigger language plpgsql
+    set search_path = '' set enable_seqscan = off as $$
+declare
+    hashes bytea[];
+begin
+    if new.level = 1 then
+        select array_agg(f.leaf_hash order by f.position) into hashes from {s}inbox_feed f
+        where f.position >= new.number * 256 and f.position < (new.number + 1) * 256;
+    else
+        select array_agg(n.hash order by n.number) into hashes from {s}inbox_tree_nodes n
+        where n.level = new.level - 1 and n.number >= new.number * 256 and n.number < (new.number + 1) * 256;
+    end if;
+    if coalesce(cardinality(hashes), 0) = 256 and (new.number = 0 or exists (
+        select from {s}inbox_tree_nodes n where n.level = new.level and n.number = new.number - 1
+    )) then
+        while cardinality(hashes) > 1 loop
+            select array_agg(sha256('\x01'::bytea || hashes[i] || hashes[i + 1]) order by i) into hashes
+            from generate_series(1, cardinality(hashes), 2) i;
+        end loop;
+        if hashes[1] = new.hash then
+            return null;
+        end if;
+    end if;
+    raise exception 'node % of level % is not over what is below it', new.number, new.level
+        using errcode = 'integrity_constraint_violation', constraint = 'inbox_tree_nodes_true';
+end $$;
+create trigger inbox_tree_nodes_true after insert on {s}inbox_tree_nodes
+    for each row execute function {s}inbox_tree_nodes_true();
+
 create function {s}inbox_append_only() returns trigger language plpgsql set search_path = '' as $$
 begin
     raise exception '% is append-only: % refused', tg_table_name, tg_op
@@ -67,6 +122,8 @@ end $$;
 
 revoke all on function {s}inbox_feed_follows() from public;
 revoke all on function {s}inbox_feed_head_true() from public;
+revoke all on function {s}inbox_feed_queue_true() from public;
+revoke all on function {s}inbox_tree_nodes_true() from public;
 revoke all on function {s}inbox_append_only() from public;
 """
 
@@ -102,6 +159,28 @@ when not exists (
     where e.inbox_id = new.inbox_id and e.version = new.version and e.hash = new.leaf_hash
 )
 begin select raise(abort, 'inbox_feed_holds_events'); end;
+
+create trigger inbox_feed_queue_true before insert on inbox_feed_queue
+when exists (
+    select 1 from inbox_feed f where f.inbox_id = new.inbox_id and f.version = new.version
+) or not exists (
+    select 1 from inbox_events e
+    where e.inbox_id = new.inbox_id and e.version = new.version and e.hash = new.hash
+)
+begin select raise(abort, 'inbox_feed_queue_true'); end;
+
+create trigger inbox_tree_nodes_true before insert on inbox_tree_nodes
+when not (
+    (new.number = 0 or exists (
+        select 1 from inbox_tree_nodes n where n.level = new.level and n.number = new.number - 1
+    )) and case when new.level = 1
+        then exists (select 1 from inbox_feed f where f.position = new.number * 256 + 255)
+        else exists (
+            select 1 from inbox_tree_nodes n where n.level = new.level - 1 and n.number = new.number * 256 + 255
+        )
+    end
+)
+begin select raise(abort, 'inbox_tree_nodes_true'); end;
 
 create trigger inbox_tree_nodes_no_replace before insert on inbox_tree_nodes
 when exists (select 1 from inbox_tree_nodes n where n.level = new.level and n.number = new.number)
@@ -149,13 +228,16 @@ def downgrade(schema: str | None = None) -> None:
         message = f"{fed} positions would be lost for good, and what was signed with them: say -x drop_history=yes"
         raise RuntimeError(message)
     if schema is None:
+        _run("drop trigger inbox_feed_queue_true")
         for table in APPEND_ONLY:
             _run(f"drop trigger {table}_kept")
+    else:
+        _run(f"drop trigger inbox_feed_queue_true on {prefix}inbox_feed_queue")
     for table in TABLES:
         if schema is not None or table != "inbox_feed_head":
             op.drop_table(table, schema=schema)
     if schema is not None:
-        for function in ("inbox_feed_follows", "inbox_feed_head_true", "inbox_append_only"):
+        for function in FUNCTIONS:
             _run(f"drop function {prefix}{function}()")
         _run(
             f"alter table {prefix}inbox_feed_queue reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)"
@@ -174,6 +256,7 @@ def _create_feed(schema: str | None) -> None:
         sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("position", name="inbox_feed_pkey"),
         sa.UniqueConstraint("inbox_id", "version", name="inbox_feed_event_key"),
+        sa.CheckConstraint("position >= 0", name="inbox_feed_from_0"),
         schema=schema,
     )
     if not sqlite:
@@ -194,6 +277,7 @@ def _create_feed(schema: str | None) -> None:
         sa.PrimaryKeyConstraint("level", "number", name="inbox_tree_nodes_pkey"),
         sa.CheckConstraint("length(hash) = 32", name="inbox_tree_nodes_hash_sha256"),
         sa.CheckConstraint("level >= 1 and number >= 0", name="inbox_tree_nodes_in_the_tree"),
+        *_numbers(schema, "inbox_tree_nodes", "level", "number"),
         schema=schema,
         sqlite_with_rowid=False,
     )
@@ -206,6 +290,8 @@ def _create_feed(schema: str | None) -> None:
         sa.Column("signed_at", time, nullable=False),
         sa.PrimaryKeyConstraint("origin", "size", name="inbox_checkpoints_pkey"),
         sa.CheckConstraint("length(root) = 32", name="inbox_checkpoints_root_sha256"),
+        sa.CheckConstraint("size >= 1", name="inbox_checkpoints_of_something"),
+        *_numbers(schema, "inbox_checkpoints", "size"),
         schema=schema,
         sqlite_with_rowid=False,
     )
@@ -237,6 +323,14 @@ def _create_consumers(schema: str | None) -> None:
         schema=schema,
         sqlite_with_rowid=False,
     )
+
+
+def _numbers(schema: str | None, table: str, *columns: str) -> list[sa.CheckConstraint]:
+    # SQLite keeps anything in any column, and a text is larger than every number.
+    if schema is not None:
+        return []
+    form = " and ".join(f"typeof({column}) = 'integer'" for column in columns)
+    return [sa.CheckConstraint(form, name=f"{table}_numbers")]
 
 
 def _types(schema: str | None) -> tuple[sa.types.TypeEngine[str], sa.types.TypeEngine[object]]:

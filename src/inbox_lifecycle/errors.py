@@ -318,12 +318,11 @@ class TreeInconsistent(HistoryError):
 
 
 class StepRefused(InboxLifecycleError):
-    """A step that waits for the network was asked of a driver that holds a host's transaction."""
+    """A step that waits for the network, or cannot be taken back, was asked for inside a host's transaction."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, why: str = "which would wait for the network") -> None:
         super().__init__(
-            f"{step} cannot run inside a host's transaction, which would wait for the network: "
-            "call it on Inboxes itself, outside the transaction"
+            f"{step} cannot run inside a host's transaction, {why}: call it on Inboxes itself, outside the transaction"
         )
         self.step = step
 

@@ -233,7 +233,7 @@ def _flow(inbox: Inbox) -> Flow[Bundle]:
     return prove(terms(), SIGNER, inbox_id=InboxId(inbox.id), owner_id=None, openings=True)
 
 
-@pytest.mark.parametrize("step", ["last_checkpoint", "seal_batch", "store_checkpoint", "head_in_tree", "tree_hashes"])
+@pytest.mark.parametrize("step", ["last_checkpoints", "seal_batch", "store_checkpoint", "head_in_tree", "tree_hashes"])
 def test_an_inbox_that_moves_on_meanwhile_is_proven_as_of_the_signed_tree(
     face: AnyFace, store: Store, step: str
 ) -> None:

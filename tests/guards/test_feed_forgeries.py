@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support.forging import (
 POSITIONS = Cheats()
 CHANGES = Cheats()
 NODES = Cheats()
+QUEUE = Cheats()
 CHECKPOINTS = Cheats()
 HEAD = Cheats()
 
@@ -51,8 +53,24 @@ def fill(ground: Ground) -> None:
     """Of four events, the two first get positions; there is a node, and a checkpoint."""
     with Inboxes(ground.database.url) as inboxes:
         assert inboxes.operator(actor="sealer").seal(limit=2).unsealed == 2
-    for statement in (insert("inbox_tree_nodes", NODE), insert("inbox_checkpoints", CHECKPOINT)):
-        ground.database.execute(*statement)
+    with without_guards(ground.database):
+        ground.database.execute(*insert("inbox_tree_nodes", NODE))
+    ground.database.execute(*insert("inbox_checkpoints", CHECKPOINT))
+
+
+@contextmanager
+def without_guards(database: TestDatabase) -> Iterator[None]:
+    """A node that follows from what is below it would take 256 events: the guard that asks for it is off."""
+    guard = "inbox_tree_nodes_true"
+    if database.kind == "sqlite":
+        ((text,),) = database.execute("select sql from sqlite_schema where name = ?", (guard,))
+        database.execute(f"drop trigger {guard}")
+        yield
+        database.execute(text)
+        return
+    database.execute("alter table {s}inbox_tree_nodes disable trigger " + guard)
+    yield
+    database.execute("alter table {s}inbox_tree_nodes enable trigger " + guard)
 
 
 def contents(ground: Ground) -> dict[str, list[tuple[Any, ...]]]:
@@ -69,12 +87,17 @@ def position(ground: Ground, number: int | None, version: int = 2, **other: obje
     )
 
 
+def wait(ground: Ground, version: int, told: bytes) -> Statement:
+    """A row of the queue, of ana's."""
+    return insert("inbox_feed_queue", {"inbox_id": ground.ana.id, "version": version, "hash": told})
+
+
 @POSITIONS.refused_by("inbox_feed_follows")
 def _leaving_a_hole(ground: Ground) -> tuple[Statement, ...]:
     return (position(ground, 3),)
 
 
-@POSITIONS.refused_by("inbox_feed_follows")
+@POSITIONS.refused_by("inbox_feed_follows", "inbox_feed_from_0")
 def _before_the_first(ground: Ground) -> tuple[Statement, ...]:
     return (position(ground, -1),)
 
@@ -177,29 +200,59 @@ def _node_taken_away(_ground: Ground) -> tuple[Statement, ...]:
     return (("delete from {s}inbox_tree_nodes", ()),)
 
 
-@NODES.refused_by("inbox_tree_nodes_pkey")
+@NODES.refused_by("inbox_tree_nodes_true or inbox_tree_nodes_pkey", "inbox_tree_nodes_pkey")
 def _second_node_at_its_place(_ground: Ground) -> tuple[Statement, ...]:
     return (insert("inbox_tree_nodes", NODE | {"hash": ANOTHER}),)
 
 
-@NODES.refused_by("inbox_tree_nodes_pkey", "inbox_tree_nodes_append_only")
+@NODES.refused_by("inbox_tree_nodes_true or inbox_tree_nodes_pkey", "inbox_tree_nodes_append_only")
 def _node_upserted(_ground: Ground) -> tuple[Statement, ...]:
     return _upserted(insert("inbox_tree_nodes", NODE), "level, number", "hash = excluded.hash")
 
 
-@NODES.refused_by("inbox_tree_nodes_hash_sha256")
+@NODES.refused_by("inbox_tree_nodes_true", "inbox_tree_nodes_hash_sha256")
 def _node_without_a_hash(_ground: Ground) -> tuple[Statement, ...]:
     return (insert("inbox_tree_nodes", NODE | {"number": 1, "hash": b"short"}),)
 
 
-@NODES.refused_by("inbox_tree_nodes_in_the_tree")
+@NODES.refused_by("inbox_tree_nodes_true", "inbox_tree_nodes_in_the_tree")
 def _node_among_the_leaves(_ground: Ground) -> tuple[Statement, ...]:
     return (insert("inbox_tree_nodes", NODE | {"level": 0}),)
 
 
-@NODES.refused_by("inbox_tree_nodes_in_the_tree")
+@NODES.refused_by("inbox_tree_nodes_true", "inbox_tree_nodes_in_the_tree")
 def _node_before_the_first(_ground: Ground) -> tuple[Statement, ...]:
     return (insert("inbox_tree_nodes", NODE | {"number": -1}),)
+
+
+@NODES.refused_by("inbox_tree_nodes_true")
+def _node_over_leaves_to_come(_ground: Ground) -> tuple[Statement, ...]:
+    return (insert("inbox_tree_nodes", NODE | {"number": 1}),)
+
+
+@NODES.refused_by("inbox_tree_nodes_true")
+def _node_far_ahead(_ground: Ground) -> tuple[Statement, ...]:
+    return (insert("inbox_tree_nodes", NODE | {"number": 1_000_000}),)
+
+
+@NODES.refused_by("inbox_tree_nodes_true")
+def _node_over_nodes_to_come(_ground: Ground) -> tuple[Statement, ...]:
+    return (insert("inbox_tree_nodes", NODE | {"level": 2}),)
+
+
+@QUEUE.refused_by("inbox_feed_queue_true")
+def _waiting_for_an_event_to_come(ground: Ground) -> tuple[Statement, ...]:
+    return (wait(ground, ground.ana.version + 1, ANOTHER),)
+
+
+@QUEUE.refused_by("inbox_feed_queue_true")
+def _waiting_with_another_hash(ground: Ground) -> tuple[Statement, ...]:
+    return (("delete from {s}inbox_feed_queue where version = 3", ()), wait(ground, 3, ANOTHER))
+
+
+@QUEUE.refused_by("inbox_feed_queue_true")
+def _waiting_with_a_position(ground: Ground) -> tuple[Statement, ...]:
+    return (wait(ground, 1, ground.hash_at(ground.ana, 1)),)
 
 
 @CHECKPOINTS.refused_by("inbox_checkpoints_append_only")
@@ -262,7 +315,9 @@ REPLACED: dict[str, tuple[Cheat, str]] = {
 }
 
 
-@pytest.mark.parametrize(("cheat", "refusers"), [*POSITIONS.cases, *CHANGES.cases, *NODES.cases, *CHECKPOINTS.cases])
+@pytest.mark.parametrize(
+    ("cheat", "refusers"), [*POSITIONS.cases, *CHANGES.cases, *NODES.cases, *QUEUE.cases, *CHECKPOINTS.cases]
+)
 def test_cheat_on_the_feed_is_refused_and_nothing_moves(fed: Ground, cheat: Cheat, refusers: Mapping[str, str]) -> None:
     """By the guard that is there for it, or because the role lacks the right."""
     before = contents(fed)
@@ -297,7 +352,8 @@ def test_replacing_is_refused_on_sqlite(fed: Ground, verb: str, cheat: Cheat, re
     """There REPLACE deletes whatever stands in the way, and fires no trigger of deletion unless it was told to."""
     before = contents(fed)
     ((sql, values),) = cheat(fed)
-    assert fed.refusal((sql.replace("insert", verb, 1), values)) == refuser
+    with without_guards(fed.database):
+        assert fed.refusal((sql.replace("insert", verb, 1), values)) == refuser
     assert contents(fed) == before
 
 

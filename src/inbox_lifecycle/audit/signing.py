@@ -14,10 +14,10 @@ from inbox_lifecycle.audit import merkle
 from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.sealing import seal
-from inbox_lifecycle.audit.tree import TreeReader
+from inbox_lifecycle.audit.tree import TreeReader, require_nodes
 from inbox_lifecycle.errors import InvalidInput, NoteInvalid, ProofInvalid, TreeInconsistent
 from inbox_lifecycle.flow import Flow, again
-from inbox_lifecycle.store.proving import CheckpointsPage, LastCheckpoint, SignedSize, StoreCheckpoint
+from inbox_lifecycle.store.proving import CheckpointsPage, LastCheckpoints, SignedSize, StoreCheckpoint
 from inbox_lifecycle.terms import Terms
 
 #: Checkpoints per page.
@@ -50,11 +50,13 @@ def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) ->
     if any(checkpoint.origin != signer.name for checkpoint in against):
         raise InvalidInput("a checkpoint is of another log than the key: pass those of its origin's name")
     # Before sealing: the tree is at least as large as what was signed by then, whoever seals and signs meanwhile.
-    last = yield from again(LastCheckpoint(origin=signer.name))
+    last = yield from _last(signer)
     size = (yield from seal()).size
     earlier = [(checkpoint.size, checkpoint.root) for checkpoint in against]
     if last is not None:
         earlier.append((last.size, last.root))
+    # What was signed vouches for the nodes below it; the others are made anew from the leaves.
+    yield from require_nodes(last.size if last is not None and last.size <= size else 0, size)
     reader = TreeReader(size)
     root = yield from reader.root()
     for known, known_root in earlier:
@@ -75,7 +77,7 @@ def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoi
     Raises:
         TreeInconsistent: the tree does not extend what was signed before.
     """
-    last = yield from again(LastCheckpoint(origin=signer.name))
+    last = yield from _last(signer)
     if last is None or last.size <= position:
         return (yield from sign(terms, signer))
     checkpoint = Checkpoint(signer.name, last.size, last.root)
@@ -85,6 +87,20 @@ def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoi
     if (yield from reader.root()) != last.root:
         raise TreeInconsistent(last.size, "its root is another by now")
     return SignedCheckpoint(checkpoint, last.note)
+
+
+def _last(signer: Signer) -> Flow[SignedSize | None]:
+    """The largest stored checkpoint that this key signed; a row that it did not sign stops nobody.
+
+    Where it signed none of them, the log had another key before, and the largest one stands as its row says.
+    """
+    stored = yield from again(LastCheckpoints(origin=signer.name))
+    for one in stored:
+        if merkle.is_size(one.size) and merkle.is_hash(one.root):
+            checkpoint = Checkpoint(signer.name, one.size, one.root)
+            if _says(signer, one.note, checkpoint):
+                return one
+    return stored[0] if stored else None
 
 
 def checkpoints_page(*, after: int, after_origin: str) -> Flow[tuple[tuple[str, int, str], ...]]:

@@ -100,6 +100,19 @@ class _Cursor:
             raise SubscriptionTaken(self._name)
         self._saved = self._terms.monotonic()
 
+    def park(self, position: int, error: str, tries: int) -> Flow[None]:
+        """Put an event aside, unless another consumer has taken over, and may be through with it."""
+        statement = ParkEvent(
+            subscription=self._name,
+            holder=self._holder,
+            position=position,
+            error=error,
+            tries=tries,
+            now=self._terms.clock(),
+        )
+        if not (yield from again(statement)):
+            raise SubscriptionTaken(self._name)
+
     def keep(self) -> Flow[None]:
         """The same, where a third of the lease has gone by."""
         if self._terms.monotonic() - self._saved > self._lease / 3:
@@ -121,7 +134,7 @@ def subscribe(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
     """
     cursor = _Cursor(terms, subscription)
     yield from cursor.claim()
-    return (yield from _to_the_end(cursor, _consume(terms, subscription, cursor)))
+    return (yield from _to_the_end(cursor, _consume(subscription, cursor)))
 
 
 def redeliver(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
@@ -132,7 +145,7 @@ def redeliver(terms: Terms, subscription: Subscription) -> Flow[Delivered]:
     """
     cursor = _Cursor(terms, subscription)
     yield from cursor.claim()
-    return (yield from _to_the_end(cursor, _consume_parked(terms, subscription, cursor)))
+    return (yield from _to_the_end(cursor, _consume_parked(subscription, cursor)))
 
 
 def _to_the_end(cursor: _Cursor, work: Flow[Delivered]) -> Flow[Delivered]:
@@ -146,13 +159,13 @@ def _to_the_end(cursor: _Cursor, work: Flow[Delivered]) -> Flow[Delivered]:
     return done
 
 
-def _consume(terms: Terms, subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
+def _consume(subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
     done = Delivered(position=_reached(cursor))
     while subscription.limit is None or done.seen < subscription.limit:
         size = PAGE if subscription.limit is None else min(PAGE, subscription.limit - done.seen)
         page = yield from feed_page(after=cursor.position, limit=size)
         for fed in page.items:
-            done = yield from _deliver(terms, subscription, cursor, fed, done)
+            done = yield from _deliver(subscription, cursor, fed, done)
             cursor.position = fed.position
             yield from cursor.keep()
         if page.items or subscription.poll is not None:
@@ -164,13 +177,13 @@ def _consume(terms: Terms, subscription: Subscription, cursor: _Cursor) -> Flow[
     return done
 
 
-def _consume_parked(terms: Terms, subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
+def _consume_parked(subscription: Subscription, cursor: _Cursor) -> Flow[Delivered]:
     done, after = Delivered(), -1
     parked = yield from parked_page(name=subscription.name, after=after)
     while parked:
         for event in parked:
             before = len(done.parked)
-            done = yield from _deliver(terms, subscription, cursor, FedEvent(event.position, event.event), done)
+            done = yield from _deliver(subscription, cursor, FedEvent(event.position, event.event), done)
             if len(done.parked) == before:
                 yield from again(UnparkEvent(subscription=subscription.name, position=event.position))
             yield from cursor.keep()
@@ -188,23 +201,14 @@ def parked_page(*, name: str, after: int) -> Flow[Sequence[ParkedEvent]]:
     return (yield from again(ParkedEvents(subscription=name, after=after, limit=PAGE)))
 
 
-def _deliver(
-    terms: Terms, subscription: Subscription, cursor: _Cursor, fed: FedEvent, done: Delivered
-) -> Flow[Delivered]:
+def _deliver(subscription: Subscription, cursor: _Cursor, fed: FedEvent, done: Delivered) -> Flow[Delivered]:
     failure = yield from _try(subscription, cursor, fed)
     if failure is None:
         return replace(done, handled=done.handled + 1, position=fed.position)
     # Its type alone: what the host's error says may hold anything.
     error = type(failure).__name__
     logger.warning("subscription %s parks position %d: %s", subscription.name, fed.position, error)
-    statement = ParkEvent(
-        subscription=subscription.name,
-        position=fed.position,
-        error=error,
-        tries=subscription.tries,
-        now=terms.clock(),
-    )
-    yield from again(statement)
+    yield from cursor.park(fed.position, error, subscription.tries)
     return replace(done, parked=(*done.parked, fed.position), position=fed.position)
 
 

@@ -35,9 +35,31 @@ def grow() -> Flow[Extent]:
 
 
 def _plant(level: int, first: int, end: int) -> Flow[None]:
+    yield from again(PlantNodes(level=level, first=first, hashes=(yield from _follow(level, first, end))))
+
+
+def _follow(level: int, first: int, end: int) -> Flow[list[bytes]]:
+    """The nodes of a level from one number up to another, as they follow from what is below."""
     below = yield from again(TreeHashes(level=level - 1, begin=first * FAN_OUT, end=end * FAN_OUT))
-    hashes = [merkle.root(below[begin : begin + FAN_OUT]) for begin in range(0, len(below), FAN_OUT)]
-    yield from again(PlantNodes(level=level, first=first, hashes=hashes))
+    if len(below) != (end - first) * FAN_OUT:
+        # What is stored never changes: nothing is stored that is not sure.
+        raise TreeInconsistent(end * FAN_OUT**level, f"of level {level - 1} some are missing")
+    return [merkle.root(below[begin : begin + FAN_OUT]) for begin in range(0, len(below), FAN_OUT)]
+
+
+def require_nodes(begin: int, size: int) -> Flow[None]:
+    """Nothing, if the nodes that were completed by the positions from `begin` up to `size` follow from their leaves.
+
+    Raises:
+        TreeInconsistent: one does not, or is missing.
+    """
+    for level in LEVELS:
+        width = FAN_OUT**level
+        for first in range(begin // width, size // width, _STRIDE):
+            end = min(first + _STRIDE, size // width)
+            stored = yield from again(TreeHashes(level=level, begin=first, end=end))
+            if stored != (yield from _follow(level, first, end)):
+                raise TreeInconsistent(size, f"a node of level {level} is not over what is below it")
 
 
 class TreeReader:

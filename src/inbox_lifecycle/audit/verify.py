@@ -30,7 +30,7 @@ from inbox_lifecycle.store.verification import (
     StoredInbox,
     UnreadableInbox,
 )
-from inbox_lifecycle.store.verification_feed import UnfedEvents
+from inbox_lifecycle.store.verification_feed import OutsideIds, UnfedEvents
 
 #: Inboxes per page.
 INBOXES = 200
@@ -108,13 +108,17 @@ def verify_all(
 
 def verify_rest(*, against: Sequence[Checkpoint], verifier: Verifier | None) -> Flow[Verification]:
     """Verify what is no single inbox's: the guards, the feed, the tree and the checkpoints."""
-    guards = yield from check_guards()
+    findings = yield from check_guards()
+    outside = yield from again(OutsideIds())
+    findings += [
+        Finding(kind="row", inbox_id=one, expected="an id that is a UUID, not nil", found="another") for one in outside
+    ]
     feed = yield from verify_feed(against=against, verifier=verifier)
     report = Verification(
         positions=feed.positions,
         unsealed=feed.unsealed,
         checkpoints=feed.checkpoints,
-        findings=guards + feed.findings,
+        findings=findings + feed.findings,
     )
     # Every position and every wait is another event, or there is a finding: so numbers tell whether one is left out.
     counted = yield from again(CountEvents())

@@ -176,12 +176,12 @@ def verify_feed(*, against: Sequence[Checkpoint] = (), verifier: Verifier | None
     # Before the first page: what is sealed meanwhile is left out.
     extent = yield from again(FeedExtent())
     walk, given = FeedWalk(extent, report), sorted(against, key=lambda checkpoint: checkpoint.size)
-    begin, after, end = FIRST, FIRST, False
+    begin, following, end = FIRST, FIRST, False
     while not end:
-        rows = yield from again(FeedToVerify(after=after, size=extent.size, limit=ROWS))
+        rows = yield from again(FeedToVerify(begin=following, size=extent.size, limit=ROWS))
         end = len(rows) < ROWS
-        after = rows[-1].position if rows else after
-        due = yield from _due(report, begin, max(after + 1, 0), given, verifier)
+        following = rows[-1].position + 1 if rows else following
+        due = yield from _due(report, begin, max(following, 0), given, verifier)
         for row in rows:
             walk.take(row)
             while due and due[0][0].size <= walk.reached:
@@ -270,11 +270,11 @@ def _check_head(report: FeedReport) -> Flow[None]:
 
 
 def _verify_queue(report: FeedReport) -> Flow[None]:
-    after, full = FIRST, True
+    begin, full = FIRST, True
     while full:
-        page = yield from again(QueueToVerify(after=after, limit=ROWS))
+        page = yield from again(QueueToVerify(begin=begin, limit=ROWS))
         report.findings += [finding for wait in page for finding in _check_wait(wait)]
-        after = page[-1].seq if page else after
+        begin = page[-1].seq + 1 if page else begin
         full = len(page) == ROWS
 
 

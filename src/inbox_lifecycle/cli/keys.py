@@ -6,6 +6,7 @@ A private key is never an argument: command lines are seen by everyone on the ma
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ def read_public_key(given: str) -> Verifier:
         InvalidInput: it is a malformed key.
     """
     from inbox_lifecycle.audit.notes import Verifier
+    from inbox_lifecycle.errors import InvalidInput
 
-    if "+" in given and not Path(given).exists():
+    with suppress(InvalidInput):
         return Verifier.from_text(given)
     try:
         return Verifier.from_text(Path(given).read_text(encoding="utf-8").strip())

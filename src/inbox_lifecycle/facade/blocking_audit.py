@@ -119,9 +119,10 @@ class AuditOperator(Facade):
 
         Raises:
             InvalidInput: the facade has no signer, or there is no event yet.
+            StepRefused: inside a host's transaction, which could be rolled back.
             TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
         """
-        return self._run(auditing.checkpoint(self._calls, against=against))
+        return self._sign(auditing.checkpoint(self._calls, against=against))
 
     def checkpoints(self) -> Iterator[str]:
         """The notes of all stored checkpoints, from the smallest to the largest."""
@@ -143,10 +144,11 @@ class AuditOperator(Facade):
         Raises:
             InboxNotFound: no such inbox.
             InvalidInput: the facade has no signer.
+            StepRefused: inside a host's transaction, which could be rolled back.
             TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
             HistoryBroken: what is stored of the inbox does not prove it; `verify` names what was changed.
         """
-        return self._run(auditing.prove(self._calls, inbox_id, owner_id=None, openings=openings))
+        return self._sign(auditing.prove(self._calls, inbox_id, owner_id=None, openings=openings))
 
     def parked(self, name: str) -> Iterator[ParkedEvent]:
         """The events that a subscription's handler kept failing on, in order of position."""

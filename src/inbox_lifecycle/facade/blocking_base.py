@@ -9,6 +9,7 @@ from inbox_lifecycle.audit import history
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
+from inbox_lifecycle.errors import StepRefused
 from inbox_lifecycle.facade.calls import Calls, SchemaLook
 from inbox_lifecycle.flow import Flow
 from inbox_lifecycle.records import Attempt, RecordedEvent
@@ -29,6 +30,13 @@ class Facade:
             self._driver.run(self._calls.check_schema())
             self._schema.passed = True
         return self._driver.run(flow)
+
+    def _sign(self, flow: Flow[T]) -> T:
+        """Run a flow that signs: what was signed stays signed, whatever becomes of a host's transaction."""
+        if isinstance(self._driver, BoundDriver):
+            flow.close()
+            raise StepRefused("signing", "which could be rolled back")
+        return self._run(flow)
 
     def _history(self, inbox_id: InboxId, owner_id: str | None, bound: int) -> Iterator[RecordedEvent]:
         after = 0

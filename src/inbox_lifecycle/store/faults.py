@@ -42,12 +42,14 @@ _SQLITE_CONSTRAINTS = {
     "UNIQUE constraint failed: email_domains.owner_id, email_domains.domain": "email_domains_owner_domain_key",
     "UNIQUE constraint failed: inbox_events.inbox_id, inbox_events.idempotency_key": "inbox_events_idempotency_key",
     "UNIQUE constraint failed: inbox_events.inbox_id, inbox_events.version": "inbox_events_pkey",
+    "UNIQUE constraint failed: inbox_feed_queue.inbox_id, inbox_feed_queue.version": "inbox_feed_queue_event_key",
 }
 #: The constraint that keeps a domain's row and the inboxes that refer to it together.
 DOMAIN_KEPT = "inboxes_email_domain"
 
 _OUR_NAME = re.compile(
-    r"^(?:CHECK constraint failed: )?(inboxes|inbox_events|inbox_attempts|email_domains|inbox_feed)_\w+$"
+    r"^(?:CHECK constraint failed: )?"
+    r"(inboxes|inbox_events|inbox_attempts|email_domains|inbox_feed|inbox_tree_nodes|inbox_checkpoints)_\w+$"
 )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from inbox_lifecycle.errors import HistoryError
 from inbox_lifecycle.records import FedEvent
 from inbox_lifecycle.store.rows import EVENT_COLUMNS, read_event, stored_bytes
 from inbox_lifecycle.store.session import Session
@@ -228,5 +229,13 @@ class FeedPage:
 
     def run(self, session: Session) -> tuple[FedEvent, ...]:
         """The events."""
-        rows = session.all(PAGE, {"after": self.after, "limit": self.limit})
-        return tuple(FedEvent(int(row[-1]), read_event(row)) for row in rows)
+        events: list[FedEvent] = []
+        for row in session.all(PAGE, {"after": self.after, "limit": self.limit}):
+            try:
+                events.append(FedEvent(int(row[-1]), read_event(row)))
+            except HistoryError:
+                # The page ends before an event that cannot be read; a page that begins with it says so.
+                if not events:
+                    raise
+                break
+        return tuple(events)

@@ -10,7 +10,7 @@ What was learnt the hard way and must stay:
 
 from __future__ import annotations
 
-from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED
+from inbox_lifecycle.store.reads import BLANKED_ATTEMPT_COLUMNS, BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED
 from inbox_lifecycle.store.rows import INBOX_COLUMNS, LANDED_COLUMNS
 from inbox_lifecycle.store.session import Row, Session, Values
 
@@ -159,7 +159,7 @@ _BLANKED = f""", blanked as (
     update {{s}}inbox_events e set {BLANKED_COLUMNS}, context_key = null
     from swap where e.inbox_id = swap.id and e.version < swap.version
 ), forgotten as (
-    update {{s}}inbox_attempts a set {BLANKED_COLUMNS} from swap where a.inbox_id = swap.id
+    update {{s}}inbox_attempts a set {BLANKED_ATTEMPT_COLUMNS} from swap where a.inbox_id = swap.id
 ), orphaned as (
     delete from {{s}}email_domains d using swap
     where d.id = cast(:email_domain_id as uuid) and not exists (

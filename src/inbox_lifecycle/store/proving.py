@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from inbox_lifecycle.store.rows import stored_bytes
 from inbox_lifecycle.store.session import Session
 
 LAST = """
 select c.size, c.root, c.note from {s}inbox_checkpoints c
-where c.origin = cast(:origin as text) order by c.size desc limit 1
+where c.origin = cast(:origin as text) order by c.size desc limit 100
 """
 # What somebody else stores at this moment is not seen yet, and met as a conflict.
 STORE = """
@@ -89,17 +90,17 @@ class EntryToProve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastCheckpoint:
-    """The largest checkpoint of an origin."""
+class LastCheckpoints:
+    """The largest checkpoints of an origin."""
 
-    name: ClassVar[str] = "last_checkpoint"
+    name: ClassVar[str] = "last_checkpoints"
     writes: ClassVar[bool] = False
     origin: str
 
-    def run(self, session: Session) -> SignedSize | None:
-        """The checkpoint; None where none was signed yet."""
-        row = session.one(LAST, {"origin": self.origin})
-        return None if row is None else SignedSize(int(row[0]), bytes(row[1]), row[2])
+    def run(self, session: Session) -> tuple[SignedSize, ...]:
+        """The checkpoints, from the largest down; a hundred at most."""
+        rows = session.all(LAST, {"origin": self.origin})
+        return tuple(SignedSize(int(row[0]), stored_bytes(row[1]), row[2]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,9 +94,15 @@ BLANKED_COLUMNS = (
     "owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null"
 )
 
+# Of an attempt also what the provider said, in the words of a host's own adapter maybe; a verdict has none.
+BLANKED_ATTEMPT_COLUMNS = (
+    BLANKED_COLUMNS
+    + ", detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end"
+)
+
 # Attempts opened by calls that had looked before the erasure was there to be seen.
 _BLANK_LATE = f"""
-update {{s}}inbox_attempts set {BLANKED_COLUMNS}
+update {{s}}inbox_attempts set {BLANKED_ATTEMPT_COLUMNS}
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from {{s}}inboxes i where i.id = inbox_id and i.erased_at is not null)

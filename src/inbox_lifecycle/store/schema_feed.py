@@ -35,6 +35,7 @@ def _positions(metadata: MetaData) -> None:
         Column("leaf_hash", LargeBinary, nullable=False),
         PrimaryKeyConstraint("position", name="inbox_feed_pkey"),
         UniqueConstraint("inbox_id", "version", name="inbox_feed_event_key"),
+        CheckConstraint("position >= 0", name="inbox_feed_from_0"),
     )
     if metadata.schema is None:
         return
@@ -58,6 +59,7 @@ def _tree(metadata: MetaData) -> None:
         PrimaryKeyConstraint("level", "number", name="inbox_tree_nodes_pkey"),
         CheckConstraint("length(hash) = 32", name="inbox_tree_nodes_hash_sha256"),
         CheckConstraint("level >= 1 and number >= 0", name="inbox_tree_nodes_in_the_tree"),
+        *_numbers(metadata, "inbox_tree_nodes", "level", "number"),
         sqlite_with_rowid=False,
     )
     Table(
@@ -70,6 +72,8 @@ def _tree(metadata: MetaData) -> None:
         Column("signed_at", time_type(), nullable=False),
         PrimaryKeyConstraint("origin", "size", name="inbox_checkpoints_pkey"),
         CheckConstraint("length(root) = 32", name="inbox_checkpoints_root_sha256"),
+        CheckConstraint("size >= 1", name="inbox_checkpoints_of_something"),
+        *_numbers(metadata, "inbox_checkpoints", "size"),
         sqlite_with_rowid=False,
     )
 
@@ -98,3 +102,11 @@ def _consumers(metadata: MetaData) -> None:
         PrimaryKeyConstraint("subscription", "position", name="inbox_parked_events_pkey"),
         sqlite_with_rowid=False,
     )
+
+
+def _numbers(metadata: MetaData, table: str, *columns: str) -> list[CheckConstraint]:
+    """SQLite keeps anything in any column, and a text is larger than every number."""
+    if metadata.schema is not None:
+        return []
+    form = " and ".join(f"typeof({column}) = 'integer'" for column in columns)
+    return [CheckConstraint(form, name=f"{table}_numbers")]

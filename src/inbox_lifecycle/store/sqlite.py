@@ -6,7 +6,13 @@ row cannot wait here for its event, as triggers fire at once. The one writer at 
 
 from __future__ import annotations
 
-from inbox_lifecycle.store.reads import BLANKED_COLUMNS, CLOSE_ATTEMPT, CLOSED, DROP_ORPHANED_DOMAIN
+from inbox_lifecycle.store.reads import (
+    BLANKED_ATTEMPT_COLUMNS,
+    BLANKED_COLUMNS,
+    CLOSE_ATTEMPT,
+    CLOSED,
+    DROP_ORPHANED_DOMAIN,
+)
 from inbox_lifecycle.store.rows import INBOX_COLUMNS, LANDED_COLUMNS
 from inbox_lifecycle.store.session import Row, Session, Values
 
@@ -87,7 +93,7 @@ where inbox_id = :inbox_id and version <= :seen_version
 """  # noqa: S608 - constants only
 
 BLANK_ATTEMPTS = f"""
-update inbox_attempts set {BLANKED_COLUMNS} where inbox_id = :inbox_id
+update inbox_attempts set {BLANKED_ATTEMPT_COLUMNS} where inbox_id = :inbox_id
 """  # noqa: S608 - constants only
 
 MAKE_DOMAIN = """

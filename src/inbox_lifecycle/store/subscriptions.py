@@ -34,8 +34,9 @@ where name = cast(:subscription as text) and holder = cast(:holder as {id})
 """
 PARK = """
 insert into {s}inbox_parked_events (subscription, position, error, tries, parked_at)
-values (cast(:subscription as text), cast(:position as bigint), cast(:error as text), cast(:tries as integer),
-        cast(:now as {time}))
+select s.name, cast(:position as bigint), cast(:error as text), cast(:tries as integer), cast(:now as {time})
+from {s}inbox_subscriptions s
+where s.name = cast(:subscription as text) and s.holder = cast(:holder as {id})
 on conflict (subscription, position) do update
 set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at
 """
@@ -119,22 +120,24 @@ class ParkEvent:
     name: ClassVar[str] = "park_event"
     writes: ClassVar[bool] = True
     subscription: str
+    holder: str
     position: int
     #: The error's type; never its text, which may hold anything.
     error: str
     tries: int
     now: datetime
 
-    def run(self, session: Session) -> None:
-        """Park it; tries of an event that was parked before add up."""
+    def run(self, session: Session) -> bool:
+        """Whether the subscription is still this consumer's; tries of an event that was parked before add up."""
         values = {
             "subscription": self.subscription,
+            "holder": self.holder,
             "position": self.position,
             "error": self.error,
             "tries": self.tries,
             "now": session.backend.time(self.now),
         }
-        session.run(PARK, values)
+        return session.run(PARK, values) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

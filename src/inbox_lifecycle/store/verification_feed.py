@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inbox_lifecycle.store.feed import LEVELS
+from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.rows import stored_bytes, stored_version
 from inbox_lifecycle.store.session import Session
 
@@ -15,7 +16,7 @@ select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
 from {s}inbox_feed f
 left join {s}inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
 left join {s}inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
-where f.position > cast(:after as bigint) and f.position < cast(:size as bigint)
+where f.position >= cast(:begin as bigint) and f.position < cast(:size as bigint)
 order by f.position
 limit cast(:limit as integer)
 """
@@ -37,7 +38,7 @@ select q.seq, q.inbox_id, q.version,
        (select 1 from {s}inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
        (select f.position from {s}inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
 from {s}inbox_feed_queue q
-where q.seq > cast(:after as bigint)
+where q.seq >= cast(:begin as bigint)
 order by q.seq
 limit cast(:limit as integer)
 """
@@ -61,6 +62,14 @@ where c.size > cast(:begin as bigint) and c.size <= cast(:until as bigint)
   and (c.size, c.origin) > (cast(:after as bigint), cast(:after_origin as text))
 order by c.size, c.origin
 limit cast(:limit as integer)
+"""
+
+
+# Ids that no walk over ids comes by: they begin behind the nil UUID.
+OUTSIDE = """
+select i.id from {s}inboxes i where i.id <= cast(:first as {id}) or i.id > cast(:last as {id})
+union
+select e.inbox_id from {s}inbox_events e where e.inbox_id <= cast(:first as {id}) or e.inbox_id > cast(:last as {id})
 """
 
 
@@ -140,17 +149,17 @@ class StrayNodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedToVerify:
-    """Positions after one and below the size that the walk began with."""
+    """Positions from one on and below the size that the walk began with."""
 
     name: ClassVar[str] = "feed_to_verify"
     writes: ClassVar[bool] = False
-    after: int
+    begin: int
     size: int
     limit: int
 
     def run(self, session: Session) -> tuple[StoredPosition, ...]:
         """The positions, in order."""
-        rows = session.all(FEED, {"after": self.after, "size": self.size, "limit": self.limit})
+        rows = session.all(FEED, {"begin": self.begin, "size": self.size, "limit": self.limit})
         return tuple(
             StoredPosition(
                 position=row[0],
@@ -188,16 +197,16 @@ class UnfedEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueToVerify:
-    """Rows of the queue after one."""
+    """Rows of the queue from one on."""
 
     name: ClassVar[str] = "queue_to_verify"
     writes: ClassVar[bool] = False
-    after: int
+    begin: int
     limit: int
 
     def run(self, session: Session) -> tuple[StoredWait, ...]:
         """The rows, in order."""
-        rows = session.all(QUEUE, {"after": self.after, "limit": self.limit})
+        rows = session.all(QUEUE, {"begin": self.begin, "limit": self.limit})
         return tuple(
             StoredWait(seq=row[0], inbox_id=str(row[1]), version=row[2], is_event=row[3] is not None, position=row[4])
             for row in rows
@@ -229,3 +238,15 @@ class CheckpointsToVerify:
             StoredCheckpoint(origin=row[0], size=row[1], root=stored_bytes(row[2]), note=str(row[3]))
             for row in session.all(CHECKPOINTS, values)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideIds:
+    """Ids of inboxes and events that no walk over ids comes by."""
+
+    name: ClassVar[str] = "outside_ids"
+    writes: ClassVar[bool] = False
+
+    def run(self, session: Session) -> list[str]:
+        """The ids."""
+        return [str(row[0]) for row in session.all(OUTSIDE, {"first": FIRST_ID, "last": LAST_ID})]

@@ -15,14 +15,14 @@ order by a.id
 limit cast($4 as integer);
 
 -- blank_late_attempts_of_all
-update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from "inbox_lifecycle".inboxes i where i.id = inbox_id and i.erased_at is not null)
   and 1 = 1;
 
 -- blank_late_attempts_of_one
-update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from "inbox_lifecycle".inboxes i where i.id = inbox_id and i.erased_at is not null)
@@ -97,7 +97,7 @@ swap as (
     update "inbox_lifecycle".inbox_events e set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, context_key = null
     from swap where e.inbox_id = swap.id and e.version < swap.version
 ), forgotten as (
-    update "inbox_lifecycle".inbox_attempts a set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null from swap where a.inbox_id = swap.id
+    update "inbox_lifecycle".inbox_attempts a set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end from swap where a.inbox_id = swap.id
 ), orphaned as (
     delete from "inbox_lifecycle".email_domains d using swap
     where d.id = cast($22 as uuid) and not exists (
@@ -559,7 +559,7 @@ order by f.version desc limit 1;
 
 -- proving_last
 select c.size, c.root, c.note from "inbox_lifecycle".inbox_checkpoints c
-where c.origin = cast($1 as text) order by c.size desc limit 1;
+where c.origin = cast($1 as text) order by c.size desc limit 100;
 
 -- proving_newest_as_operator
 select i.email_address, i.address_key,
@@ -582,7 +582,8 @@ insert into "inbox_lifecycle".inbox_checkpoints (origin, size, root, note, signe
 select cast($1 as text), cast($2 as bigint), cast($3 as bytea), cast($4 as text), cast($5 as timestamptz)
 where not exists (
     select 1 from "inbox_lifecycle".inbox_checkpoints c where c.origin = cast($1 as text) and c.size = cast($2 as bigint)
-);
+)
+on conflict (origin, size) do nothing;
 
 -- prunable_until
 select p.inbox_id, p.id
@@ -654,8 +655,9 @@ returning position;
 
 -- subscriptions_park
 insert into "inbox_lifecycle".inbox_parked_events (subscription, position, error, tries, parked_at)
-values (cast($1 as text), cast($2 as bigint), cast($3 as text), cast($4 as integer),
-        cast($5 as timestamptz))
+select s.name, cast($1 as bigint), cast($2 as text), cast($3 as integer), cast($4 as timestamptz)
+from "inbox_lifecycle".inbox_subscriptions s
+where s.name = cast($5 as text) and s.holder = cast($6 as uuid)
 on conflict (subscription, position) do update
 set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at;
 
@@ -731,7 +733,7 @@ select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
 from "inbox_lifecycle".inbox_feed f
 left join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
 left join "inbox_lifecycle".inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
-where f.position > cast($1 as bigint) and f.position < cast($2 as bigint)
+where f.position >= cast($1 as bigint) and f.position < cast($2 as bigint)
 order by f.position
 limit cast($3 as integer);
 
@@ -739,12 +741,17 @@ limit cast($3 as integer);
 select (select h.next_position from "inbox_lifecycle".inbox_feed_head h where h.one = 1),
        (select coalesce(max(f.position) + 1, 0) from "inbox_lifecycle".inbox_feed f);
 
+-- verification_feed_outside
+select i.id from "inbox_lifecycle".inboxes i where i.id <= cast($1 as uuid) or i.id > cast($2 as uuid)
+union
+select e.inbox_id from "inbox_lifecycle".inbox_events e where e.inbox_id <= cast($1 as uuid) or e.inbox_id > cast($2 as uuid);
+
 -- verification_feed_queue
 select q.seq, q.inbox_id, q.version,
        (select 1 from "inbox_lifecycle".inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
        (select f.position from "inbox_lifecycle".inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
 from "inbox_lifecycle".inbox_feed_queue q
-where q.seq > cast($1 as bigint)
+where q.seq >= cast($1 as bigint)
 order by q.seq
 limit cast($2 as integer);
 

@@ -15,21 +15,21 @@ order by a.id
 limit cast(:limit as integer);
 
 -- blank_attempts
-update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null where inbox_id = :inbox_id;
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end where inbox_id = :inbox_id;
 
 -- blank_events
 update inbox_events set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, context_key = null
 where inbox_id = :inbox_id and version <= :seen_version;
 
 -- blank_late_attempts_of_all
-update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from inboxes i where i.id = inbox_id and i.erased_at is not null)
   and 1 = 1;
 
 -- blank_late_attempts_of_one
-update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null
+update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from inboxes i where i.id = inbox_id and i.erased_at is not null)
@@ -346,7 +346,7 @@ order by f.version desc limit 1;
 
 -- proving_last
 select c.size, c.root, c.note from inbox_checkpoints c
-where c.origin = cast(:origin as text) order by c.size desc limit 1;
+where c.origin = cast(:origin as text) order by c.size desc limit 100;
 
 -- proving_newest_as_operator
 select i.email_address, i.address_key,
@@ -369,7 +369,8 @@ insert into inbox_checkpoints (origin, size, root, note, signed_at)
 select cast(:origin as text), cast(:size as bigint), cast(:root as blob), cast(:note as text), cast(:now as text)
 where not exists (
     select 1 from inbox_checkpoints c where c.origin = cast(:origin as text) and c.size = cast(:size as bigint)
-);
+)
+on conflict (origin, size) do nothing;
 
 -- prunable_until
 select p.inbox_id, p.id
@@ -425,8 +426,9 @@ returning position;
 
 -- subscriptions_park
 insert into inbox_parked_events (subscription, position, error, tries, parked_at)
-values (cast(:subscription as text), cast(:position as bigint), cast(:error as text), cast(:tries as integer),
-        cast(:now as text))
+select s.name, cast(:position as bigint), cast(:error as text), cast(:tries as integer), cast(:now as text)
+from inbox_subscriptions s
+where s.name = cast(:subscription as text) and s.holder = cast(:holder as text)
 on conflict (subscription, position) do update
 set error = excluded.error, tries = inbox_parked_events.tries + excluded.tries, parked_at = excluded.parked_at;
 
@@ -506,16 +508,21 @@ select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
 from inbox_feed f
 left join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
 left join inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
-where f.position > cast(:after as bigint) and f.position < cast(:size as bigint)
+where f.position >= cast(:begin as bigint) and f.position < cast(:size as bigint)
 order by f.position
 limit cast(:limit as integer);
+
+-- verification_feed_outside
+select i.id from inboxes i where i.id <= cast(:first as text) or i.id > cast(:last as text)
+union
+select e.inbox_id from inbox_events e where e.inbox_id <= cast(:first as text) or e.inbox_id > cast(:last as text);
 
 -- verification_feed_queue
 select q.seq, q.inbox_id, q.version,
        (select 1 from inbox_events e where e.inbox_id = q.inbox_id and e.version = q.version and e.hash = q.hash),
        (select f.position from inbox_feed f where f.inbox_id = q.inbox_id and f.version = q.version)
 from inbox_feed_queue q
-where q.seq > cast(:after as bigint)
+where q.seq >= cast(:begin as bigint)
 order by q.seq
 limit cast(:limit as integer);
 
