@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,11 +25,12 @@ from inbox_lifecycle import (
 )
 from inbox_lifecycle.audit.proving import PAGE, prove
 from inbox_lifecycle.domain import InboxId
-from inbox_lifecycle.flow import Flow, Once, Step
+from inbox_lifecycle.flow import Flow
 from tests.fix_face import MakeFace
 from tests.support.bundling import ODD, holds
 from tests.support.contract import ANA, OWNER, STRANGER, UNKNOWN_ID, born, crosswise, lead_back, retry
 from tests.support.databases import TestDatabase
+from tests.support.driving import driven
 from tests.support.faces import AnyFace
 from tests.support.feeding import lead_on, led
 from tests.support.noting import LOG, OTHER_KEY
@@ -206,27 +206,6 @@ def test_a_new_key_proves_under_its_own_checkpoint(make: MakeFace, face: AnyFace
     new = make(signer=Signer.from_text(OTHER_KEY.signer_text)).operator().prove(inbox.id).text().encode()
     assert (holds(old), holds(new)) == (True, False)
     assert (holds(old, OTHER_KEY.verifier_text), holds(new, OTHER_KEY.verifier_text)) == (False, True)
-
-
-def driven(store: Store, flow: Flow[Bundle], meanwhile: dict[str, Callable[[], object]]) -> Bundle:
-    """Run a flow step by step; before the first step of a name something happens, and all of it has to happen."""
-    try:
-        step = next(flow)
-        while True:
-            meanwhile.pop(_name(step), _nothing)()
-            step = flow.send(store.run(step.statement) if isinstance(step, Once) else None)
-    except StopIteration as end:
-        assert meanwhile == {}
-        bundle: Bundle = end.value
-        return bundle
-
-
-def _name(step: Step) -> str:
-    return step.statement.name if isinstance(step, Once) else type(step).__name__
-
-
-def _nothing() -> None:
-    pass
 
 
 def _flow(inbox: Inbox) -> Flow[Bundle]:

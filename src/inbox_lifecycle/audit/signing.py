@@ -15,13 +15,17 @@ from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint, sign_
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.sealing import seal
 from inbox_lifecycle.audit.tree import TreeReader, require_nodes
-from inbox_lifecycle.errors import InvalidInput, NoteInvalid, ProofInvalid, TreeInconsistent
-from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.errors import InvalidInput, NoteInvalid, ProofInvalid, StoreUnavailable, TreeInconsistent
+from inbox_lifecycle.flow import Flow, again, sleep
+from inbox_lifecycle.store.feed import Unsealed
 from inbox_lifecycle.store.proving import CheckpointsPage, LastCheckpoints, SignedSize, StoreCheckpoint
 from inbox_lifecycle.terms import Terms
 
 #: Checkpoints per page.
 PAGE = 500
+#: Seconds to wait for the very first positions, where another process has the turn.
+_PATIENCE = 10.0
+_GLANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,13 @@ def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) ->
     Raises:
         InvalidInput: there is no event yet, or a checkpoint is of another log.
         TreeInconsistent: the tree does not extend what was signed before; nothing is signed.
+        StoreUnavailable: the very first events got no positions in time.
     """
     if any(checkpoint.origin != signer.name for checkpoint in against):
         raise InvalidInput("a checkpoint is of another log than the key: pass those of its origin's name")
     # Before sealing: the tree is at least as large as what was signed by then, whoever seals and signs meanwhile.
     last = yield from _last(signer)
-    size = (yield from seal()).size
+    size = yield from _sealed(terms)
     earlier = [(checkpoint.size, checkpoint.root) for checkpoint in against]
     if last is not None:
         earlier.append((last.size, last.root))
@@ -87,6 +92,22 @@ def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoi
     if (yield from reader.root()) != last.root:
         raise TreeInconsistent(last.size, "its root is another by now")
     return SignedCheckpoint(checkpoint, last.note)
+
+
+def _sealed(terms: Terms) -> Flow[int]:
+    """How many positions there are, once all that waits has one; another process may be giving the very first ones."""
+    size = (yield from seal()).size
+    deadline = terms.monotonic() + _PATIENCE
+    while not size:
+        # Read before the size: what does not wait any more then has its position.
+        waiting = yield from again(Unsealed())
+        size = (yield from seal()).size
+        if size or not waiting:
+            break
+        if terms.monotonic() >= deadline:
+            raise StoreUnavailable("the first events wait for their positions")
+        yield from sleep(_GLANCE)
+    return size
 
 
 def _last(signer: Signer) -> Flow[SignedSize | None]:
