@@ -105,16 +105,16 @@ def _forge_reason(database: TestDatabase, inbox_id: str) -> None:
 
 def _cut_off_feed(database: TestDatabase) -> None:
     """Take back the last position, and forget every checkpoint that covers it: a clean truncation of the feed."""
-    back = (
-        "insert into {s}inbox_feed_queue (inbox_id, version, hash)"
-        " select inbox_id, version, leaf_hash from {s}inbox_feed where position = 39"
-    )
     away = "delete from {s}inbox_feed where position = 39"
+    back = (
+        "insert into {s}inbox_feed_queue (inbox_id, version, hash) select e.inbox_id, e.version, e.hash"
+        " from {s}inbox_events e where not exists (select 1 from {s}inbox_feed f where f.inbox_id = e.inbox_id)"
+    )
     if database.kind == "postgresql":
         for table in ("inbox_feed", "inbox_checkpoints"):
             database.execute("alter table {s}" + table + " disable trigger all")
-        database.execute(back)
         database.execute(away)
+        database.execute(back)
         database.execute("delete from {s}inbox_checkpoints")
         database.execute("update {s}inbox_feed_head set next_position = 39")
         for table in ("inbox_feed", "inbox_checkpoints"):
@@ -122,7 +122,7 @@ def _cut_off_feed(database: TestDatabase) -> None:
             for kind in ("append_only", "not_emptied"):
                 database.execute("alter table {s}" + table + " enable always trigger " + f"{table}_{kind}")
         return
-    for statement in (back, away, "delete from inbox_checkpoints"):
+    for statement in (away, back, "delete from inbox_checkpoints"):
         _without_triggers(database, statement.replace("{s}", ""))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from inbox_lifecycle import Inbox, SchemaMismatch, upgrade_schema
+from inbox_lifecycle.store.version import HEAD
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace
 from tests.support.aftermath import ANA, OWNER, standing, unmoved
@@ -89,7 +90,7 @@ def test_schema_of_another_time_is_refused_and_nothing_moves(
 ) -> None:
     """A newer generation or an older serial: the message says what stands there, and what is needed."""
     revise(revision)
-    with pytest.raises(SchemaMismatch, match=f"is at {revision}, this library needs 1.0001"):
+    with pytest.raises(SchemaMismatch, match=f"is at {revision}, this library needs {HEAD}"):
         make().retry_warmup(inbox.id, owner_id=OWNER)
     assert standing(database, inbox.id) == unmoved()
 
