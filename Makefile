@@ -11,7 +11,6 @@ PINS := $(VENV)/.pins
 READY := $(VENV)/.ready
 LOCK_VENV := .venv-lock
 # Most tests wait for a disk, a lock or a child more than they compute; each worker has a PostgreSQL of its own.
-# In their own order: the long files have few tests, and by number of tests would come last, each with a worker to itself.
 WORKERS ?= 4
 
 # A name on PATH proves nothing (version managers leave shims that fail), so each candidate is run.
@@ -50,7 +49,7 @@ demo: $(READY) ## run the main job for real, on SQLite or on DATABASE_URL, again
 
 test: check ## run every check, then every test, on SQLite and on a real PostgreSQL
 	@echo 'tests'
-	@$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope
 
 check: $(READY) ## lint, format, types, floors, and diagrams compared with the rules
 	$(call quietly,lint,$(BIN)/ruff check --output-format concise .)
