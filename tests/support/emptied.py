@@ -13,10 +13,12 @@ _VERSION_TABLE = "inbox_lifecycle_alembic_version"
 #: The one row that is never dropped: whoever gives positions locks it.
 _HEAD = "inbox_feed_head"
 
-# Triggers that fire even where replication turns the others off; disabling forgets that.
+# Triggers that fire even where replication turns the others off. By their names: a test may have disabled them, and
+# enabling forgets what they were.
 _ALWAYS = """
 select c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid
-where c.relnamespace = %s::regnamespace and t.tgenabled = 'A'
+where c.relnamespace = %s::regnamespace and not t.tgisinternal
+  and t.tgname ~ '(_events_frozen|_events_kept|_append_only|_not_emptied)$'
 """
 
 
