@@ -12,6 +12,8 @@ from inbox_lifecycle import (
     InboxNotFound,
     InvalidInput,
     Pair,
+    ProviderRejected,
+    RetryRefused,
     Status,
     TransitionRefused,
     WarmupStatus,
@@ -203,3 +205,28 @@ def test_erasure_tells_the_provider_nothing(face: AnyFace, provider_sandbox: San
     erase(face, inbox)
     assert len(provider_sandbox.requests) == asked
     assert provider_sandbox.warming(ANA)
+
+
+def test_what_the_provider_said_is_blanked_and_a_verdict_is_kept(
+    face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """A host's own adapter may have said an address; a verdict has words of ours alone."""
+    inbox = born(face)
+    provider_sandbox.fail_next("reject", status=402)
+    with pytest.raises(ProviderRejected):
+        retry(face, inbox)
+    moved = retry(face, inbox)
+    with pytest.raises(RetryRefused):
+        retry(face, moved)
+    said = "select outcome, detail is not null from {s}inbox_attempts order by id"
+    assert [(outcome, bool(there)) for outcome, there in database.execute(said)] == [
+        ("rejected", True),
+        ("moved", False),
+        ("refused", True),
+    ]
+    erase(face, moved)
+    assert [(outcome, bool(there)) for outcome, there in database.execute(said)] == [
+        ("rejected", False),
+        ("moved", False),
+        ("refused", True),
+    ]

@@ -207,3 +207,22 @@ def test_a_consumer_that_was_too_slow_does_not_move_the_cursor_of_the_one_at_wor
     assert standing(database) == [(-1, True)]
     at_work.release()
     assert follower.result(30) == Delivered(handled=3, position=2)
+
+
+def test_a_consumer_that_was_overtaken_parks_nothing(inboxes: Inboxes, database: TestDatabase) -> None:
+    """The one at work may be through with the event: it is no business of the other's any more."""
+    operator = inboxes.operator(actor="olga")
+    too_late, heard = Pause(), list[int]()
+
+    def fail(fed: FedEvent) -> None:
+        too_late(fed)
+        raise RuntimeError
+
+    slow = background(lambda: operator.subscribe(NAME, fail, tries=1))
+    too_late.wait_until_reached()
+    database.execute("update {s}inbox_subscriptions set lease_until = ?", ("2000-01-01T00:00:00.000000Z",))
+    operator.subscribe(NAME, lambda fed: heard.append(fed.position))
+    too_late.release()
+    with pytest.raises(SubscriptionTaken):
+        slow.result(30)
+    assert (heard, list(operator.parked(NAME))) == ([0, 1, 2], [])

@@ -97,6 +97,16 @@ def test_a_first_event_without_its_row_is_named(unchecked: Ground) -> None:
     assert [place(finding) for finding in report.findings] == [("row", nobody, 1), ("feed", nobody, 1)]
 
 
+@pytest.mark.parametrize("odd", ["00000000-0000-0000-0000-000000000000", "------------------------------------"])
+def test_an_id_that_no_walk_comes_by_is_named(unchecked: Ground, odd: str) -> None:
+    """Walks begin behind the nil UUID; what stands before it is looked for by itself."""
+    event = event_of(unchecked.bea, previous=None, reached=PENDING, version=1, born_as=InboxId(odd))
+    unchecked.perform(insert("inbox_events", event | {"from_status": None, "from_warmup_status": None}))
+    with Inboxes(unchecked.database.url) as inboxes:
+        report = inboxes.operator(actor="vera").verify()
+    assert ("row", odd, None) in [place(finding) for finding in report.findings]
+
+
 def test_a_hash_that_is_not_its_entrys_is_named(unchecked: Ground) -> None:
     """SQLite has no SHA-256 to refuse it with."""
     event = event_of(unchecked.ana, previous=unchecked.head(unchecked.ana))
