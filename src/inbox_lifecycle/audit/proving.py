@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inbox_lifecycle.audit.bundles import AddressOpening, Bundle, Opening, ProvenEntry, sign_head, verify_bundle
+from inbox_lifecycle.audit.checks import CONTEXT_COLUMNS
 from inbox_lifecycle.audit.notes import Signer
 from inbox_lifecycle.audit.sealing import seal
 from inbox_lifecycle.audit.signing import SignedCheckpoint, covering
@@ -27,8 +28,6 @@ PAGE = 200
 #: Seconds to wait until the inbox's last event is sealed, where another process has the turn.
 _PATIENCE = 10.0
 _GLANCE = 0.02
-
-_CONTEXT = ("owner_id", "actor", "reason", "correlation_id", "causation_id", "idempotency_key")
 
 
 def prove(terms: Terms, signer: Signer, *, inbox_id: InboxId, owner_id: str | None, openings: bool) -> Flow[Bundle]:
@@ -107,7 +106,7 @@ def _proven(entries: list[EntryToProve], signed: SignedCheckpoint) -> Flow[tuple
 
 
 def _opened(entry: EntryToProve) -> Opening:
-    context = Context(**dict(zip(_CONTEXT, entry.context, strict=True)))
+    context = Context(**dict(zip(CONTEXT_COLUMNS, entry.context, strict=True)))
     return Opening(entry.version, (entry.context_key or b"").hex(), context.as_dict())
 
 

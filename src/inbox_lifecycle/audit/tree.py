@@ -14,7 +14,7 @@ from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, PlantNodes, TreeHashes
 
 #: Height of a stored level over the one below it: 2^8 is 256.
-_HEIGHT = 8
+HEIGHT = 8
 #: Nodes planted by one statement, from as many blocks below.
 _STRIDE = 32
 #: Blocks kept in memory at most, 8 KiB each.
@@ -101,7 +101,7 @@ class TreeReader:
             if width > end - begin:
                 continue
             hashes = yield from self._hashes(level, begin // width, end // width)
-            pieces += [(level * _HEIGHT, one) for one in hashes]
+            pieces += [(level * HEIGHT, one) for one in hashes]
             begin = end // width * width
         return joined(pieces)
 

@@ -15,7 +15,7 @@ from inbox_lifecycle.audit import merkle
 from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint
 from inbox_lifecycle.audit.checks import Finding
 from inbox_lifecycle.audit.notes import Verifier
-from inbox_lifecycle.audit.tree import joined
+from inbox_lifecycle.audit.tree import HEIGHT, joined
 from inbox_lifecycle.errors import NoteInvalid
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, TreeHashes, Unsealed
@@ -35,7 +35,6 @@ ROWS = 2048
 #: Before every position and every size there can be, and after every size.
 FIRST, LAST = -(2**63), 2**63 - 1
 
-_HEIGHT = 8
 _STORED, _GIVEN = "the stored checkpoint", "the given checkpoint"
 
 
@@ -70,7 +69,7 @@ class Tower:
 
     def root(self) -> bytes:
         """The root."""
-        pieces = [(level * _HEIGHT, one) for level, hashes in reversed(list(enumerate(self._levels))) for one in hashes]
+        pieces = [(level * HEIGHT, one) for level, hashes in reversed(list(enumerate(self._levels))) for one in hashes]
         return joined(pieces)
 
 
