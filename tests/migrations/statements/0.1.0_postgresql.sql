@@ -729,10 +729,10 @@ order by c.size, c.origin
 limit cast($5 as integer);
 
 -- verification_feed_feed
-select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
+select f.position, f.inbox_id, f.version, f.leaf_hash,
+       (select e.hash from "inbox_lifecycle".inbox_events e where e.inbox_id = f.inbox_id and e.version = f.version),
+       (select p.position from "inbox_lifecycle".inbox_feed p where p.inbox_id = f.inbox_id and p.version = f.version - 1)
 from "inbox_lifecycle".inbox_feed f
-left join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
-left join "inbox_lifecycle".inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
 where f.position >= cast($1 as bigint) and f.position < cast($2 as bigint)
 order by f.position
 limit cast($3 as integer);

@@ -504,10 +504,10 @@ order by c.size, c.origin
 limit cast(:limit as integer);
 
 -- verification_feed_feed
-select f.position, f.inbox_id, f.version, f.leaf_hash, e.hash, p.position
+select f.position, f.inbox_id, f.version, f.leaf_hash,
+       (select e.hash from inbox_events e where e.inbox_id = f.inbox_id and e.version = f.version),
+       (select p.position from inbox_feed p where p.inbox_id = f.inbox_id and p.version = f.version - 1)
 from inbox_feed f
-left join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
-left join inbox_feed p on p.inbox_id = f.inbox_id and p.version = f.version - 1
 where f.position >= cast(:begin as bigint) and f.position < cast(:size as bigint)
 order by f.position
 limit cast(:limit as integer);
