@@ -15,7 +15,8 @@ The catalog cannot tell whether a trigger, or a check, refuses what running code
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -45,7 +46,7 @@ MAY_BE_ADDED: dict[str, tuple[Callable[[str], bool], str]] = {
     ),
     "index": (
         lambda said: "unique" not in said and "(invalid)" not in said,
-        "running code may write what it refuses: make it unique in a table of its own",
+        "running code may write what it refuses: make it unique where a column of the step before is not null",
     ),
     "trigger": (lambda _: True, ""),
     "policy": (lambda _: False, "it may hide rows from running code: policies are made by `db grant`"),
@@ -113,7 +114,7 @@ def noticed(migrations: Path, database: TestDatabase) -> list[str]:
     breaches: list[str] = []
     with _watched(database) as (engine, held):
         backend = backend_for(engine.dialect)
-        before, ran = read_facts(database), True
+        before, ran, fresh = read_facts(database), True, set[Fact]()
         while ran:
             held.clear()
             revision, ran = upgrade_by_one(engine, backend, migrations)
@@ -121,13 +122,20 @@ def noticed(migrations: Path, database: TestDatabase) -> list[str]:
             if phase_of(step) == "expand":
                 told = getattr(step.module, "BLOCKS_WRITERS", ())
                 kept = {table: modes for table, modes in held.items() if table in tables(before)}
-                breaches += [f"{revision}: {breach}" for breach in (*judge(before, after), *_in_the_way(kept, told))]
-            before = after
+                found = (*judge(before, after, fresh), *_in_the_way(kept, told))
+                breaches += [f"{revision}: {breach}" for breach in found]
+            before, fresh = after, {fact for fact in after if fact.kind == "column" and fact not in before}
     return breaches
 
 
-def judge(before: Facts, after: Facts) -> list[str]:
-    """What an expand migration did against the rule."""
+def judge(before: Facts, after: Facts, fresh: Collection[Fact] = ()) -> list[str]:
+    """What an expand migration did against the rule.
+
+    Args:
+        before: what there was.
+        after: what there is.
+        fresh: columns that the step before has added, which no running code fills.
+    """
     gone = [f"{fact} is gone" for fact in before if fact not in after]
     changed = [
         f"{fact} is another now"
@@ -135,13 +143,22 @@ def judge(before: Facts, after: Facts) -> list[str]:
         if fact in after and after[fact] not in (before[fact], _validated(before[fact]))
     ]
     old = tables(before)
-    added = [_judge_added(fact, said) for fact, said in after.items() if fact not in before and fact.table in old]
+    added = [
+        _judge_added(fact, said, fresh) for fact, said in after.items() if fact not in before and fact.table in old
+    ]
     return [*gone, *changed, *filter(None, added)]
 
 
-def _judge_added(fact: Fact, said: str) -> str:
+def _judge_added(fact: Fact, said: str, fresh: Collection[Fact]) -> str:
     fine, otherwise = MAY_BE_ADDED[fact.kind]
+    if fact.kind == "index" and any(_only_where_filled(said.lower(), column) for column in fresh):
+        said = said.lower().replace("unique", "")
     return "" if fine(said.lower()) else f"{fact}: {otherwise}"
+
+
+def _only_where_filled(said: str, column: Fact) -> bool:
+    """Whether an index leaves out the rows in which a column is empty."""
+    return re.search(rf"where .*\b{column.name} is not null", " ".join(said.split())) is not None
 
 
 def _validated(said: str) -> str:

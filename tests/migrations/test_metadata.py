@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -42,6 +43,7 @@ NAMESAKES = (
 _DECLARED = ("column", "constraint", "index")
 #: Alembic's own table, and the one check that is a guard: PostgreSQL's hash of the entry.
 _BESIDE = (VERSION_TABLE, "inbox_events_hash_of_entry")
+_LATER_COLUMN = re.compile(r", (?=\w+ (?:TEXT|INTEGER|BLOB))")
 
 
 @contextmanager
@@ -64,7 +66,9 @@ def _tables_of(database: TestDatabase) -> set[str]:
         lines = read_catalog(database).splitlines()
         return {line for line in lines if line.startswith(_DECLARED) and not any(word in line for word in _BESIDE)}
     rows = database.execute("select tbl_name, sql from sqlite_schema where type in ('table', 'index') and sql <> ''")
-    parts = [f"{table} {line.strip(' ,')}" for table, sql in rows for line in sql.expandtabs().splitlines()]
+    # A column that came later stands in the line of the one before it.
+    lines = [(table, line) for table, sql in rows for line in _LATER_COLUMN.sub("\n", sql.expandtabs()).splitlines()]
+    parts = [f"{table} {line.strip(' ,')}" for table, line in lines]
     return {part for part in parts if not any(word in part for word in _BESIDE)}
 
 

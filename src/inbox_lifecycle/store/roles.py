@@ -1,7 +1,7 @@
 """The database roles that services run as, by what each may do.
 
     writer     appends events, moves rows, opens and closes attempts, seals the feed; takes nothing away
-    keeper     the same, and blanks what is erasable, drops domains that nobody has, and deletes attempts
+    keeper     the same, blanks what is erasable, drops domains that nobody has, deletes attempts, and gives API keys
     auditor    looks
 
 Migrate as the tables' owner and run as such a role. The guards hold against ordinary SQL of all, but an owner can take
@@ -56,6 +56,8 @@ _WRITER: Final[Rights] = {
     # Where consumers stand is theirs to say, and no evidence.
     "inbox_subscriptions": ("select", "insert", "update", "delete"),
     "inbox_parked_events": ("select", "insert", "update", "delete"),
+    # Whoever serves requests looks keys up; giving one to somebody is a keeper's.
+    "inbox_api_keys": ("select",),
     VERSION_TABLE: ("select",),
 }
 
@@ -67,12 +69,16 @@ _KEEPER_ALSO: Final[Rights] = {
     "inboxes": ("update (owner_id, email_domain_id, email_address, address_key, provider_ref, erased_at)",),
     "inbox_events": (f"update ({_WHO_AND_WHY}, context_key)",),
     "inbox_attempts": (f"update ({_WHO_AND_WHY})", "delete"),
+    "inbox_api_keys": ("insert", "update (revoked_at, revoked_by)"),
 }
+
+# All of a key but its hash.
+_ABOUT_KEYS = "id, prefix, owner_id, label, created_by, created_at, expires_at, revoked_at, revoked_by"
 
 _RIGHTS: Final[Mapping[str, Rights]] = {
     "writer": _WRITER,
     "keeper": {table: (*rights, *_KEEPER_ALSO.get(table, ())) for table, rights in _WRITER.items()},
-    "auditor": dict.fromkeys(_WRITER, ("select",)),
+    "auditor": {**dict.fromkeys(_WRITER, ("select",)), "inbox_api_keys": (f"select ({_ABOUT_KEYS})",)},
 }
 
 _STANDING = text(

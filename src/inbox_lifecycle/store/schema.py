@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from inbox_lifecycle.domain import AttemptKind, Status, WarmupStatus
 from inbox_lifecycle.store.schema_feed import add_feed
+from inbox_lifecycle.store.schema_keys import add_api_keys
 from inbox_lifecycle.store.schema_types import id_type, number_type, time_type
 
 #: How an attempt can end; open ones have no outcome.
@@ -42,6 +43,8 @@ OUTCOMES = (
 )
 DOMAIN_STATUSES = ("pending", "verifying", "verified", "failed")
 
+_STUCK = "status = 'pending' and warmup_status = 'not_started' and erased_at is null"
+
 
 def metadata_for(schema: str | None) -> MetaData:
     """The tables in a schema; None on SQLite."""
@@ -52,6 +55,7 @@ def metadata_for(schema: str | None) -> MetaData:
     _inbox_attempts(metadata)
     _inbox_feed_queue(metadata)
     add_feed(metadata)
+    add_api_keys(metadata)
     return metadata
 
 
@@ -134,6 +138,12 @@ def _inboxes(metadata: MetaData) -> None:
         Index("inboxes_owner_created", "owner_id", "created_at", "id"),
         Index("inboxes_status_created", "status", "created_at", "id"),
         Index("inboxes_email_domain_id", "email_domain_id"),
+        Index(
+            "inboxes_stuck",
+            "id",
+            postgresql_where=text(_STUCK),
+            sqlite_where=text(_STUCK),
+        ),
         sqlite_with_rowid=False,
     )
 
@@ -216,6 +226,7 @@ def _inbox_attempts(metadata: MetaData) -> None:
         Column("correlation_id", Text),
         Column("causation_id", Text),
         Column("idempotency_key", Text),
+        Column("claim", Text),
         PrimaryKeyConstraint("inbox_id", "id", name="inbox_attempts_pkey"),
         _one_of("inbox_attempts_kind_known", "kind", tuple(AttemptKind)),
         _one_of("inbox_attempts_outcome_known", "outcome", OUTCOMES, or_null=True),
@@ -237,6 +248,14 @@ def _inbox_attempts(metadata: MetaData) -> None:
             "id",
             postgresql_where=text("to_disable"),
             sqlite_where=text("to_disable"),
+        ),
+        Index(
+            "inbox_attempts_claimed",
+            "inbox_id",
+            "claim",
+            unique=True,
+            postgresql_where=text("outcome is null and claim is not null"),
+            sqlite_where=text("outcome is null and claim is not null"),
         ),
         sqlite_with_rowid=False,
     )

@@ -1,4 +1,4 @@
--- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0002.
+-- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0006.
 
 -- attempts_as_operator
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
