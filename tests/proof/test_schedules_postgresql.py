@@ -6,7 +6,7 @@ import pytest
 
 from inbox_lifecycle.testing.schedules import FAULTS, INTERLUDES, Scenario, Stage
 from tests.proof.conftest import Explore
-from tests.support.scenarios import HEART, TWO
+from tests.support.scenarios import HEART, SETTLING, TWO
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -21,7 +21,7 @@ def test_two_retries_keep_every_promise_in_every_schedule_on_postgresql(
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("scenario", TWO[1:], ids=str)
+@pytest.mark.parametrize("scenario", (*TWO[1:], SETTLING), ids=str)
 def test_two_callers_keep_every_promise_in_every_schedule_on_postgresql(
     on_postgresql: Stage, scenario: Scenario, explore_and_count: Explore
 ) -> None:

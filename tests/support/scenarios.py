@@ -65,8 +65,10 @@ TWO = (
     ),
     Scenario(name="reconcile, and a straggler's commit", actors=((reconcile(),),), left_behind=True, straggler=True),
     Scenario(name="a graduation and a look", actors=((graduate("k"),), (get(),)), pair=WARMING, provider_warms=True),
-    chosen("a retry and reconcile, and lost commits", *_SETTLING, wrong=DEATHS + COMMITS, left_behind=True),
 )
+
+#: The largest of two callers.
+SETTLING = chosen("a retry and reconcile, and lost commits", *_SETTLING, wrong=DEATHS + COMMITS, left_behind=True)
 
 _RETRIES = ((retry_warmup("k"),), (retry_warmup("k"),), (retry_warmup("k"),))
 
