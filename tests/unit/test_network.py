@@ -70,6 +70,22 @@ def test_a_compressed_answer_that_is_broken_is_unanswered(exchange: Exchange) ->
         exchange(get(server.url))
 
 
+def test_an_answer_that_is_too_large_once_unpacked_is_unanswered(exchange: Exchange) -> None:
+    """A few bytes that unpack to more than is ever read are not unpacked any further."""
+    packed = gzip.compress(bytes(LARGEST_ANSWER + 1))
+    assert len(packed) < LARGEST_ANSWER / 100
+    with canned(saying(whole(packed, "Content-Encoding: gzip"))) as server, pytest.raises(Unanswered):
+        exchange(get(server.url))
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "something"])
+def test_an_answer_packed_in_another_way_is_unanswered(exchange: Exchange, packing: str) -> None:
+    """Nothing asked for it."""
+    said = whole(gzip.compress(b"{}"), f"Content-Encoding: {packing}")
+    with canned(saying(said)) as server, pytest.raises(Unanswered):
+        exchange(get(server.url))
+
+
 def test_an_answer_that_is_too_large_is_unanswered(exchange: Exchange) -> None:
     """Reading stops at the bound, whatever length was announced."""
     announced = head(f"Content-Length: {LARGEST_ANSWER * 100}")

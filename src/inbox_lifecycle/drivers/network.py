@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 
 import httpcore
 import httpx
 
 from inbox_lifecycle.flow import Send, Unanswered, Unsent
 
-#: Bytes of an answer that are read at most; a provider's answer to a batch of 100 stays far below.
+#: Bytes of an answer at most, as it came and unpacked; a provider's answer to a batch of 100 stays far below.
 LARGEST_ANSWER = 8 * 1024 * 1024
 _CONNECT_SHARE = 0.25
+
+#: Ways of packing that are understood; nothing asks for any.
+_PACKED = ("gzip", "x-gzip", "deflate")
+# Of zlib: gzip or deflate, whichever the head says.
+_BY_ITS_HEAD = 32 + zlib.MAX_WBITS
 
 # Our own transport says httpcore's words, a host's says httpx's; they have the same names.
 _TROUBLE = (
@@ -95,14 +101,24 @@ def _take(body: bytearray, chunk: bytes, deadline: float) -> None:
 
 
 def _whole(response: httpx.Response, body: bytes, step: Send) -> httpx.Response:
-    # Content decoding (gzip and its like) happens here; a broken one is no answer either.
+    headers = httpx.Headers(response.headers)
+    packed = headers.pop("content-encoding", "identity").strip().lower()
+    content = body if packed == "identity" else _unpacked(body, packed)
+    if content is None:
+        raise Unanswered("the answer could not be decoded")
+    return httpx.Response(response.status_code, headers=headers, content=content, request=step.request)
+
+
+def _unpacked(body: bytes, packed: str) -> bytes | None:
+    """What was packed, by the two ways every server knows; None where it is broken or too large unpacked."""
+    if packed not in _PACKED:
+        return None
+    unpacking = zlib.decompressobj(_BY_ITS_HEAD)
     try:
-        whole = httpx.Response(response.status_code, headers=response.headers, content=body, request=step.request)
-    except httpx.DecodingError:
-        failure = Unanswered("the answer could not be decoded")
-    else:
-        return whole
-    raise failure
+        content = unpacking.decompress(body, LARGEST_ANSWER + 1)
+    except zlib.error:
+        return None
+    return content if unpacking.eof and len(content) <= LARGEST_ANSWER else None
 
 
 def _failure(error: Exception) -> Unsent | Unanswered:
