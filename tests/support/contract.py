@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inbox_lifecycle import Attempt, Inbox, Pair, Status, WarmupStatus
-from inbox_lifecycle.testing import Sandbox
+from inbox_lifecycle.testing import ProviderSandbox
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
@@ -96,7 +96,7 @@ def nothing_moves(database: TestDatabase) -> Iterator[None]:
     assert standing(database) == before
 
 
-def in_flight(sandbox: Sandbox, act: Callable[[], object]) -> None:
+def in_flight(sandbox: ProviderSandbox, act: Callable[[], object]) -> None:
     """Have something happen once, while the provider has heard the next request and has not answered it."""
 
     def once(_request: object) -> None:

@@ -74,7 +74,19 @@ def retry_after(response: httpx.Response) -> float | None:
     """Seconds to wait, where the answer says so as a number or as a date."""
     told = response.headers.get("retry-after", "").strip()
     seconds = float(told) if _SECONDS.fullmatch(told) else _until(told, response.headers.get("date", ""))
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+    return None if seconds is None else bounded_wait(seconds)
+
+
+def bounded_wait(seconds: float) -> float:
+    """Seconds as they may be passed on: what is past is now, and nobody waits longer than a day."""
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def reason_of(failure: Failure) -> str:
+    """A failure in one short word of ours."""
+    if isinstance(failure, Rejected | Unavailable | Unknown):
+        return failure.reason
+    return "busy" if isinstance(failure, Busy) else "throttled"
 
 
 def _until(then: str, now: str) -> float | None:

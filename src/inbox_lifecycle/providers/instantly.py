@@ -24,7 +24,15 @@ import httpx
 from inbox_lifecycle.domain import InboxId, WarmupState
 from inbox_lifecycle.errors import InvalidInput
 from inbox_lifecycle.flow import Flow
-from inbox_lifecycle.providers.http import Failure, exchange, read_json, refusal, retry_after, user_agent
+from inbox_lifecycle.providers.http import (
+    Failure,
+    exchange,
+    read_json,
+    reason_of,
+    refusal,
+    retry_after,
+    user_agent,
+)
 from inbox_lifecycle.providers.instantly_bodies import (
     WARMUP_JOB,
     Account,
@@ -49,7 +57,6 @@ from inbox_lifecycle.providers.port import (
     Mailbox,
     NoFigures,
     Rejected,
-    Unavailable,
     Unknown,
 )
 
@@ -177,7 +184,7 @@ class Instantly:
     def _analytics(self, chunk: Sequence[Mailbox]) -> Flow[Analytics | NoFigures]:
         answer = yield from self._ask(self._request("POST", "accounts/warmup-analytics", _named(chunk)))
         if not isinstance(answer, httpx.Response):
-            return NoFigures(_reason(answer))
+            return NoFigures(reason_of(answer))
         return read_json(answer.content, Analytics) or NoFigures("unreadable")
 
     def _look(self, mailboxes: Sequence[Mailbox], *, definite: bool) -> Flow[dict[InboxId, Seen | None]]:
@@ -265,9 +272,3 @@ def _may_be_stopped(answer: DisableAnswer) -> bool:
     # A 404 may speak of one address among a hundred, or of an account that is gone, which is as stopped as can be.
     gone = isinstance(answer, Rejected) and answer.status == httpx.codes.NOT_FOUND
     return gone or isinstance(answer, Busy | Unknown)
-
-
-def _reason(failure: Failure) -> str:
-    if isinstance(failure, Rejected | Unavailable | Unknown):
-        return failure.reason
-    return "busy" if isinstance(failure, Busy) else "throttled"

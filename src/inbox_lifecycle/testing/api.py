@@ -1,13 +1,12 @@
 """The part of Instantly's API v2 that the sandbox speaks: a call in, a reply out, over a `Workspace`."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
+from inbox_lifecycle.testing.calls import Call, Routes
 from inbox_lifecycle.testing.reply import Reply, answer, error
 from inbox_lifecycle.testing.scripts import Failure, Kind, Operation
 from inbox_lifecycle.testing.workspace import SandboxAccount, SandboxJob, WarmupCode, Workspace
@@ -16,66 +15,37 @@ WARMUP_JOB: Final = "update-warmup-accounts"
 
 _BATCH: Final = 100
 
-_ROUTES: Final = {
-    ("POST", "/api/v2/accounts/warmup/enable"): Operation.ENABLE,
-    ("POST", "/api/v2/accounts/warmup/disable"): Operation.DISABLE,
-    ("POST", "/api/v2/accounts/warmup-analytics"): Operation.ANALYTICS,
-    ("GET", "/api/v2/accounts/{email}"): Operation.ACCOUNT,
-    ("GET", "/api/v2/background-jobs"): Operation.JOBS,
-    ("GET", "/api/v2/background-jobs/{id}"): Operation.JOB,
-    ("POST", "/api/v2/campaigns/{id}/activate"): Operation.ACTIVATE,
-}
-
-_PATTERNS: Final = {route: re.compile(re.sub(r"\{\w+\}", "([^/]+)", route[1])) for route in _ROUTES}
+ROUTES: Final = Routes(
+    {
+        ("POST", "/api/v2/accounts/warmup/enable"): Operation.ENABLE,
+        ("POST", "/api/v2/accounts/warmup/disable"): Operation.DISABLE,
+        ("POST", "/api/v2/accounts/warmup-analytics"): Operation.ANALYTICS,
+        ("GET", "/api/v2/accounts/{email}"): Operation.ACCOUNT,
+        ("GET", "/api/v2/background-jobs"): Operation.JOBS,
+        ("GET", "/api/v2/background-jobs/{id}"): Operation.JOB,
+        ("POST", "/api/v2/campaigns/{id}/activate"): Operation.ACTIVATE,
+    }
+)
 
 
 class _Emails(msgspec.Struct):
     emails: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A request, understood."""
-
-    method: str
-    #: The path with its parameter unnamed: `/api/v2/accounts/{email}`.
-    path: str
-    operation: Operation
-    #: The path's parameter, empty where it has none.
-    subject: str
-    query: Mapping[str, str]
-    #: The addresses it names.
-    emails: tuple[str, ...]
-
-
 def understand(method: str, target: str, body: bytes) -> Call | Reply:
     """The call that a request makes, or the answer to one that makes none."""
-    url = urlsplit(target)
-    found = ((route, _PATTERNS[route].fullmatch(url.path)) for route in _ROUTES if route[0] == method)
-    (_, path), match = next(((route, match) for route, match in found if match), (("", ""), None))
-    if match is None:
+    call = ROUTES.understand(method, target, body)
+    if call is None:
         return error(404, "Route not found")
-    operation = _ROUTES[method, path]
-    subject = unquote(match[1]) if match.lastindex else ""
-    emails = _emails(operation, subject, body)
-    if isinstance(emails, Reply):
-        return emails
-    query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-    return Call(method=method, path=path, operation=operation, subject=subject, query=query, emails=emails)
-
-
-def _emails(operation: Operation, subject: str, body: bytes) -> tuple[str, ...] | Reply:
-    if operation is Operation.ACCOUNT:
-        return (subject,)
-    if operation not in {Operation.ENABLE, Operation.DISABLE, Operation.ANALYTICS}:
-        return ()
+    if call.operation not in {Operation.ENABLE, Operation.DISABLE, Operation.ANALYTICS}:
+        return call
     try:
         emails = msgspec.json.decode(body, type=_Emails).emails
     except msgspec.DecodeError:
         return error(400, "body must have property 'emails'")
     if not 1 <= len(emails) <= _BATCH:
         return error(400, f"body/emails must hold 1 to {_BATCH} items")
-    return tuple(emails)
+    return replace(call, emails=tuple(emails))
 
 
 def perform(workspace: Workspace, call: Call, failure: Failure) -> Reply:

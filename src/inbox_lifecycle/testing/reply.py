@@ -38,6 +38,14 @@ class Headers(Protocol):
         ...
 
 
+class Refuse(Protocol):
+    """How a provider words an error."""
+
+    def __call__(self, status: int, message: str, *, retry_after: float | str | None = None) -> Reply:
+        """The answer; `retry_after` is seconds to wait, or a text to send as it is."""
+        ...
+
+
 def answer(content: object, status: int = 200) -> Reply:
     """A JSON answer."""
     return Reply(status, msgspec.json.encode(content))
@@ -46,7 +54,7 @@ def answer(content: object, status: int = 200) -> Reply:
 def error(status: int, message: str, *, retry_after: float | str | None = None) -> Reply:
     """An error in the shape that every documented error of Instantly has."""
     body = {"statusCode": status, "error": _phrase(status), "message": message}
-    return Reply(status, msgspec.json.encode(body), _wait(retry_after))
+    return Reply(status, msgspec.json.encode(body), wait_header(retry_after))
 
 
 def _phrase(status: int) -> str:
@@ -56,7 +64,8 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def _wait(retry_after: float | str | None) -> dict[str, str]:
+def wait_header(retry_after: float | str | None) -> dict[str, str]:
+    """The header that says how long to wait, if anything is to be said."""
     if retry_after is None:
         return {}
     return {"Retry-After": retry_after if isinstance(retry_after, str) else f"{retry_after:g}"}

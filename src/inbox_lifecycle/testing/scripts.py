@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from inbox_lifecycle.testing.reply import Cut, Reply, error
+from inbox_lifecycle.testing.reply import Cut, Refuse, Reply, error
 
 
 class Operation(StrEnum):
@@ -20,6 +20,8 @@ class Operation(StrEnum):
     ENABLE = "enable"
     DISABLE = "disable"
     ACCOUNT = "account"
+    #: A page of all accounts, of providers whose mailboxes have numbers.
+    ACCOUNTS = "accounts"
     JOBS = "jobs"
     JOB = "job"
     ANALYTICS = "analytics"
@@ -58,6 +60,11 @@ class Kind(StrEnum):
     #: The accounts named are banned.
     BANNED = "banned"
 
+
+#: What goes wrong between any client and any provider, whatever the provider's own ways.
+ON_THE_WIRE: Final = frozenset(
+    {Kind.SERVE, Kind.REJECT, Kind.THROTTLE, Kind.ERROR, Kind.HANG, Kind.CUT, Kind.NOT_JSON, Kind.TRUNCATED}
+)
 
 _SECONDS: Final = {Kind.HANG: 1.0, Kind.JOB_PENDING: 60.0}
 _SPOILT: Final = frozenset({Kind.CUT, Kind.NOT_JSON, Kind.TRUNCATED})
@@ -101,10 +108,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether the request has no effect at all."""
         return self.kind in _SPOILT | _REFUSED and not self.late
 
-    def spoil(self, reply: Reply) -> Reply:
-        """What goes over the wire in place of the good answer."""
+    def spoil(self, reply: Reply, refuse: Refuse = error) -> Reply:
+        """What goes over the wire in place of the good answer; `refuse` makes refusals as the provider words them."""
         if self.kind in _REFUSED:
-            return self._refusal()
+            return self._refusal(refuse)
         if self.kind is Kind.CUT:
             return replace(reply, cut=Cut.MID_BODY if self.mid_body else Cut.BEFORE_ANSWER)
         if self.kind is Kind.NOT_JSON:
@@ -113,13 +120,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return replace(reply, body=reply.body[: len(reply.body) // 2])
         return reply
 
-    def _refusal(self) -> Reply:
+    def _refusal(self, refuse: Refuse) -> Reply:
         if self.kind is Kind.THROTTLE:
-            return error(429, "Rate limit exceeded", retry_after=self.retry_after)
+            return refuse(429, "Rate limit exceeded", retry_after=self.retry_after)
         if self.kind is Kind.BUSY:
-            return error(409, "update-warmup-accounts job in progress", retry_after=self.retry_after)
+            return refuse(409, "update-warmup-accounts job in progress", retry_after=self.retry_after)
         default = 400 if self.kind is Kind.REJECT else 500
-        return error(self.status or default, "ordered failure", retry_after=self.retry_after)
+        return refuse(self.status or default, "ordered failure", retry_after=self.retry_after)
 
 
 #: No failure.

@@ -20,6 +20,8 @@ from inbox_lifecycle.providers.instantly import Instantly
 from inbox_lifecycle.testing.reply import Cut, Exchange, Reply
 
 if TYPE_CHECKING:
+    from inbox_lifecycle.providers.port import Provider
+    from inbox_lifecycle.testing.base import ProviderSandbox
     from inbox_lifecycle.testing.sandbox import Sandbox
 
 #: Where the sandbox can be asked through a transport only: by RFC 6761 no name under `.invalid` is ever found, so that
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 BASE_URL: Final = "http://sandbox.invalid"
 
 
-class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+class ProviderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Hands requests to a sandbox, started or not: for `transport=` of both facades, and of httpx's clients.
 
     Safe to share between threads, and between tasks. An error in a `before_answer` callback is raised in the caller.
@@ -36,7 +38,7 @@ class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     #: The address to give to whatever makes the requests.
     base_url: Final = BASE_URL
 
-    def __init__(self, sandbox: Sandbox, *, sleep: Callable[[float], object] | None = None) -> None:
+    def __init__(self, sandbox: ProviderSandbox, *, sleep: Callable[[float], object] | None = None) -> None:
         """Make one.
 
         Args:
@@ -47,9 +49,9 @@ class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.sandbox = sandbox
         self._sleep = sleep
 
-    def provider(self, *, timeout: float = 20.0) -> Instantly:
+    def provider(self, *, timeout: float = 20.0) -> Provider:
         """The adapter that asks this sandbox, when used with this transport; `timeout` is its own, in seconds."""
-        return Instantly(api_key=self.sandbox.api_key, base_url=self.base_url, timeout=timeout)
+        return self.sandbox.provider(base_url=self.base_url, timeout=timeout)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The sandbox's answer.
@@ -75,7 +77,20 @@ class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return caller.response()
 
 
-def respond(sandbox: Sandbox, request: httpx.Request) -> httpx.Response:
+class SandboxTransport(ProviderTransport):
+    """Hands requests to a sandbox, started or not: for `transport=` of both facades, and of httpx's clients.
+
+    Safe to share between threads, and between tasks. An error in a `before_answer` callback is raised in the caller.
+    """
+
+    sandbox: Sandbox
+
+    def provider(self, *, timeout: float = 20.0) -> Instantly:
+        """The adapter that asks this sandbox, when used with this transport; `timeout` is its own, in seconds."""
+        return self.sandbox.provider(base_url=self.base_url, timeout=timeout)
+
+
+def respond(sandbox: ProviderSandbox, request: httpx.Request) -> httpx.Response:
     """The sandbox's whole answer to one request, without a client; delays and hangs take real seconds.
 
     Raises:
@@ -97,7 +112,7 @@ async def _slept(sleep: Callable[[float], object], seconds: float) -> None:
 class _Caller:
     """One request, with the patience it has."""
 
-    def __init__(self, sandbox: Sandbox, request: httpx.Request) -> None:
+    def __init__(self, sandbox: ProviderSandbox, request: httpx.Request) -> None:
         self._sandbox = sandbox
         self._request = request
         self._reply: Reply | None = None

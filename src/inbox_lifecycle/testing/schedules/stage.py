@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine
 from inbox_lifecycle.audit.verify import Range, Verification, verify_page
 from inbox_lifecycle.facade.assembly import make_calls, open_database
 from inbox_lifecycle.facade.calls import Calls
-from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.providers.instantly import Instantly
 from inbox_lifecycle.store.session import Session
 from inbox_lifecycle.testing.databases import fresh_engine
@@ -117,6 +117,8 @@ class Stage:
                 return None
             case Shield():
                 return None
+            case Apart(flow):
+                return self.run(flow)
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's value, with every step performed at once; its errors are raised."""
