@@ -16,12 +16,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, Status, WarmupState, judge
-from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, InvalidInput, RetryRefused
+from inbox_lifecycle.errors import InboxLifecycleError, InboxNotFound, RetryRefused
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.lifecycle.record import COMMANDS, Acceptor, mailbox_of, record_warmup_started, spent
+from inbox_lifecycle.lifecycle.sending import Served, by_provider
 from inbox_lifecycle.providers.port import AlreadyWarming, Disabled
 from inbox_lifecycle.store.looks import FIRST_ID, UnsettledAttempts
 from inbox_lifecycle.store.rows import Closed, OpenAttempt
@@ -212,8 +212,8 @@ def _disable_marked(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Recon
 def _stop_warmup(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[set[InboxId]]:
     """The inboxes that the provider confirms not to warm."""
     asked: set[InboxId] = set()
-    for provider, entries in _by_provider(terms, attempts):
-        answers = yield from provider.disable_warmup([mailbox_of(entry.seen.inbox) for entry in entries])
+    for served in _by_provider(terms, attempts):
+        answers = yield from served.provider.disable_warmup([mailbox_of(inbox) for inbox in served.inboxes])
         asked |= {inbox_id for inbox_id, answer in answers.items() if isinstance(answer, Disabled)}
     confirmable = [entry for entry in attempts if entry.seen.inbox.id in asked]
     said = yield from _read_warmup(terms, confirmable)
@@ -222,25 +222,13 @@ def _stop_warmup(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[set[Inbo
 
 def _read_warmup(terms: Terms, attempts: Sequence[OpenAttempt]) -> Flow[Mapping[InboxId, WarmupState]]:
     said: dict[InboxId, WarmupState] = {}
-    for provider, entries in _by_provider(terms, attempts):
-        said |= yield from provider.read_warmup([mailbox_of(entry.seen.inbox) for entry in entries])
+    for served in _by_provider(terms, attempts):
+        said |= yield from served.provider.read_warmup([mailbox_of(inbox) for inbox in served.inboxes])
     return said
 
 
-def _by_provider(terms: Terms, attempts: Sequence[OpenAttempt]) -> list[tuple[Any, list[OpenAttempt]]]:
-    """The attempts of inboxes that still have an address, each inbox once, by the provider that serves it."""
-    groups: dict[int, tuple[Any, dict[InboxId, OpenAttempt]]] = {}
-    for entry in attempts:
-        inbox = entry.seen.inbox
-        if inbox.erased_at is not None:
-            continue
-        try:
-            provider = terms.provider_for(inbox)
-        except InvalidInput:
-            raise
-        except Exception as error:  # noqa: BLE001 - the host's own callable: one inbox must not stop all the others
-            logger.warning("inbox %s has no provider for now: %s", inbox.id, type(error).__name__)
-            continue
-        if provider.name == inbox.provider:
-            groups.setdefault(id(provider), (provider, {}))[1][inbox.id] = entry
-    return [(provider, list(entries.values())) for provider, entries in groups.values()]
+def _by_provider(terms: Terms, attempts: Sequence[OpenAttempt]) -> Sequence[Served]:
+    """The inboxes of these attempts that still have an address, each once, by the provider that serves it."""
+    inboxes = {entry.seen.inbox.id: entry.seen.inbox for entry in attempts if entry.seen.inbox.erased_at is None}
+    served, _ = by_provider(terms, list(inboxes.values()))
+    return served

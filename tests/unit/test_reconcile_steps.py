@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from inbox_lifecycle import Inbox, InboxId, InvalidInput, Status, WarmupStatus
+from inbox_lifecycle import Inbox, InboxId, Status, WarmupStatus
 from inbox_lifecycle.codec import decode_entry
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import AttemptId, AttemptKind
@@ -17,7 +17,7 @@ from inbox_lifecycle.reconcile import PAGE, Cursor, Reconciled, page_size, recon
 from inbox_lifecycle.records import Attempt
 from inbox_lifecycle.store.rows import Closed, OpenAttempt
 from inbox_lifecycle.store.statements import ClearMark, CloseAttempt
-from inbox_lifecycle.terms import Terms
+from inbox_lifecycle.terms import NoProvider, Terms
 from tests.support.steps import ERASED, NOW, PENDING, WARMING, account, job, looked, play, seen, terms
 
 BANNED = replace(PENDING, status=Status.BANNED, warmup_status=WarmupStatus.BANNED, version=2)
@@ -230,8 +230,9 @@ def test_the_mark_of_an_erased_inbox_is_cleared_unasked() -> None:
 
 def test_inboxes_are_grouped_by_the_provider_that_serves_each() -> None:
     """Two providers of one name are asked for their own inboxes only."""
-    first, second = terms(), terms()
-    ones, others = first.provider_for(PENDING), second.provider_for(PENDING)
+    first = terms()
+    ones = first.provider_for(PENDING)
+    others = replace(ones, api_key="another")
     serving = {PENDING.id: ones, another(1).id: others, another(2).id: ones}
     given = replace(first, provider_for=lambda inbox: serving[inbox.id])
     entries = (unsettled(PENDING, 1), unsettled(another(1), 2), unsettled(another(2), 3))
@@ -244,8 +245,9 @@ def test_inboxes_are_grouped_by_the_provider_that_serves_each() -> None:
 
 def two_providers() -> Terms:
     """Terms with one provider for the first inbox and another for all others."""
-    first, second = terms(), terms()
-    ones, others = first.provider_for(PENDING), second.provider_for(PENDING)
+    first = terms()
+    ones = first.provider_for(PENDING)
+    others = replace(ones, api_key="another")
     return replace(first, provider_for=lambda inbox: ones if inbox.id == PENDING.id else others)
 
 
@@ -281,13 +283,23 @@ def test_an_inbox_without_a_provider_stops_no_other() -> None:
     assert played.value == (Reconciled(left=1, abandoned=1), None)
 
 
-def test_a_provider_that_is_misconfigured_stops_the_run() -> None:
+def test_equal_providers_that_a_host_makes_for_each_inbox_are_asked_once() -> None:
+    """A callable may make the adapter anew; what it stands for is one workspace with one job at a time."""
+    first = terms()
+    entries = (unsettled(BANNED, 1), unsettled(another(1, BANNED), 2))
+    fresh = replace(first, provider_for=lambda inbox: replace(first.provider_for(inbox)))
+    gone = httpx.Response(404)
+    played = page(entries, job(), gone, gone, CLEARED, CLEARED, marked=True, given=fresh)
+    assert played.value == (Reconciled(disabled=2), None)
+
+
+def test_a_facade_without_any_provider_stops_the_run() -> None:
     """That is no matter of one inbox."""
 
     def serve(_inbox: Inbox) -> Any:
-        raise InvalidInput("no key")
+        raise NoProvider
 
-    assert isinstance(page((unsettled(PENDING),), given=replace(terms(), provider_for=serve)).error, InvalidInput)
+    assert isinstance(page((unsettled(PENDING),), given=replace(terms(), provider_for=serve)).error, NoProvider)
 
 
 def test_an_erased_inbox_does_not_hide_those_behind_it() -> None:

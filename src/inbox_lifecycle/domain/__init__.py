@@ -11,6 +11,7 @@ from inbox_lifecycle.domain.commands import (
     Register,
     ReputationPolicy,
     RetryWarmup,
+    SpamFolderPolicy,
     StartWarmup,
 )
 from inbox_lifecycle.domain.events import (
@@ -61,6 +62,7 @@ __all__ = [
     "ReputationPolicy",
     "RetryWarmup",
     "Rule",
+    "SpamFolderPolicy",
     "StartWarmup",
     "State",
     "Status",

@@ -1,19 +1,51 @@
 """One frozen value for each thing a caller can ask, with the facts its guard looks at."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from inbox_lifecycle.domain.states import Pair, Trigger, WarmupState
+from inbox_lifecycle.errors import InvalidInput
+
+_ALL_POINTS = 100
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+class SpamFolderPolicy(StrEnum):
+    """What `sync_warmup` does with an inbox whose spam folder the provider cannot find."""
+
+    #: It stays where it is, and the report names it.
+    REPORT = "report"
+    #: It is banned.
+    BAN = "ban"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReputationPolicy:
-    """When a warming inbox has earned its way to `active`."""
+    """When a warming inbox has earned its way to `active`, and when it has lost it.
+
+    Raises:
+        InvalidInput: a number is out of its range, or a word is unknown.
+    """
 
     #: Least reputation, in points of 100.
     min_reputation: int = 90
     #: Least number of warmup mails sent since the beginning.
     min_total_sent: int = 200
+    #: What becomes of an inbox whose spam folder the provider cannot find; its word will do.
+    spam_folder_unknown: SpamFolderPolicy = SpamFolderPolicy.REPORT
+
+    def __post_init__(self) -> None:
+        if not _is_whole(self.min_reputation) or not 0 <= self.min_reputation <= _ALL_POINTS:
+            raise InvalidInput(f"min_reputation is a whole number of points, from 0 to {_ALL_POINTS}")
+        if not _is_whole(self.min_total_sent) or self.min_total_sent < 0:
+            raise InvalidInput("min_total_sent is a whole number of mails, from 0 on")
+        if self.spam_folder_unknown not in tuple(SpamFolderPolicy):
+            raise InvalidInput(f"spam_folder_unknown is one of {', '.join(SpamFolderPolicy)}")
+        object.__setattr__(self, "spam_folder_unknown", SpamFolderPolicy(self.spam_folder_unknown))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from inbox_lifecycle.codec import EncodedEvent
 from inbox_lifecycle.domain import Erase, Inbox, InboxErased
 from inbox_lifecycle.errors import StoreError
 from inbox_lifecycle.flow import Flow, Statement, done, once_committed
-from inbox_lifecycle.lifecycle.moves import Asked, Request, move
+from inbox_lifecycle.lifecycle.moves import Request, move
+from inbox_lifecycle.lifecycle.provider_word import Asked
 from inbox_lifecycle.store.erasing import BlankLateAttempts, CommitErasure, DropOrphanedDomains, RewriteFile
 from inbox_lifecycle.store.faults import DOMAIN_KEPT, ConstraintViolated
 from inbox_lifecycle.terms import Terms

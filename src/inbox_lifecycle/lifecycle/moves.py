@@ -14,11 +14,8 @@ from inbox_lifecycle.codec import EVENT_NAMES, EncodedEvent, encode_event
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import (
     RULE_OF,
-    Ban,
     Command,
     Correct,
-    FailWarmup,
-    Graduate,
     Inbox,
     InboxBanned,
     InboxCorrected,
@@ -43,6 +40,7 @@ from inbox_lifecycle.errors import (
 )
 from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
+from inbox_lifecycle.lifecycle.provider_word import Asked, banning, failing, graduation
 from inbox_lifecycle.lifecycle.record import answer_by_key, look_until, mailbox_of, provider_of, until
 from inbox_lifecycle.providers.port import Figures
 from inbox_lifecycle.store.erasing import CommitErasure
@@ -65,7 +63,6 @@ class Request:
     expected_version: int | None = None
 
 
-Asked = tuple[Command, InboxEvent]
 Prepare = Callable[[Terms, Inbox], Flow[Asked]]
 #: A statement that swaps the row at the version before its event's.
 Swap = CommitMove | CommitErasure
@@ -77,7 +74,7 @@ def _plain_swap(event: EncodedEvent, inbox: Inbox) -> Swap:
 
 def ban(terms: Terms, request: Request) -> Flow[Inbox]:
     """Take an inbox out."""
-    return (yield from move(terms, request, InboxBanned, lambda _terms, _inbox: done((Ban(), InboxBanned()))))
+    return (yield from move(terms, request, InboxBanned, lambda _terms, _inbox: done(banning())))
 
 
 def correct(terms: Terms, request: Request, to: Pair) -> Flow[Inbox]:
@@ -192,7 +189,7 @@ def _require_state(inbox: Inbox, trigger: Trigger) -> None:
 def _ask_whether_warming(terms: Terms, inbox: Inbox) -> Flow[Asked]:
     _require_state(inbox, Trigger.FAIL_WARMUP)
     said: WarmupState = (yield from provider_of(terms, inbox).read_warmup([mailbox_of(inbox)]))[inbox.id]
-    return FailWarmup(said), WarmupFailed(provider_says=said.value)
+    return failing(said)
 
 
 def _ask_for_figures(terms: Terms, inbox: Inbox, policy: ReputationPolicy) -> Flow[Asked]:
@@ -200,5 +197,4 @@ def _ask_for_figures(terms: Terms, inbox: Inbox, policy: ReputationPolicy) -> Fl
     figures = (yield from provider_of(terms, inbox).read_analytics([mailbox_of(inbox)]))[inbox.id]
     if not isinstance(figures, Figures):
         raise ProviderUnavailable(inbox.provider, figures.reason)
-    command = Graduate(reputation=figures.reputation, total_sent=figures.total_sent, policy=policy)
-    return command, InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent)
+    return graduation(figures, policy)
