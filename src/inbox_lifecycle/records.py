@@ -98,6 +98,32 @@ class ParkedEvent:
     parked_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key by which an owner's calls come in over HTTP; the token itself is kept nowhere."""
+
+    id: str
+    #: The visible beginning of the token.
+    prefix: str
+    owner_id: str
+    label: str
+    created_at: datetime
+    #: The operator who made it.
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApiKey:
+    """An API key just made."""
+
+    key: ApiKey
+    #: The bearer token; it cannot be read again.
+    token: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Some of many."""

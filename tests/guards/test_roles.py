@@ -26,6 +26,7 @@ from tests.support.roles import a_role, as_role, rights
 ANA, BEA = "ana@mail.example.com", "bea@mail.example.com"
 OWNER = "owner"
 CONTEXT = ("owner_id", "actor", "reason", "correlation_id", "causation_id", "idempotency_key")
+REVOKED = ("revoked_at", "revoked_by")
 DAY = timedelta(days=1)
 
 Connect = Callable[[Kind], Inboxes]
@@ -136,6 +137,40 @@ def test_an_auditor_looks(connect: Connect, inbox: Inbox) -> None:
     assert (report.findings, report.inboxes, report.events, report.attempts) == ([], 2, 3, 1)
 
 
+def test_a_writer_looks_keys_up_and_can_neither_make_nor_revoke_one(
+    connect: Connect, postgres_database: TestDatabase
+) -> None:
+    """Whoever takes a service over cannot give themselves a key; the error names the role that can."""
+    made = connect("keeper").operator(actor="kay").create_api_key(owner_id=OWNER)
+    before = postgres_database.execute("select * from {s}inbox_api_keys")
+    writer = connect("writer")
+    assert writer.api_key_of(made.token) == made.key
+    operator = writer.operator(actor="will")
+    assert list(operator.api_keys()) == [made.key]
+    for change in (lambda: operator.create_api_key(owner_id=OWNER), lambda: operator.revoke_api_key(made.key.id)):
+        with pytest.raises(StoreMisconfigured, match="--as keeper"):
+            change()
+    assert postgres_database.execute("select * from {s}inbox_api_keys") == before
+    revoked = connect("keeper").operator(actor="kay").revoke_api_key(made.key.id)
+    assert (revoked.revoked_by, writer.api_key_of(made.token)) == ("kay", None)
+
+
+def test_an_auditor_lists_keys_and_reads_no_hash(
+    connect: Connect, postgres_database: TestDatabase, roles: dict[str, str]
+) -> None:
+    """So that nobody who only looks has anything to try tokens against."""
+    made = connect("keeper").operator(actor="kay").create_api_key(owner_id=OWNER)
+    auditor = connect("auditor")
+    assert list(auditor.operator(actor="ada").api_keys()) == [made.key]
+    with pytest.raises(StoreMisconfigured):
+        auditor.api_key_of(made.token)
+    with (
+        psycopg.connect(as_role(postgres_database.url, roles["auditor"])) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("select hash from inbox_lifecycle.inbox_api_keys")
+
+
 WRITES: dict[str, Callable[[Inboxes, Inbox], object]] = {
     "register": lambda inboxes, _: inboxes.register(email_address="cleo@mail.example.com", owner_id=OWNER),
     "retry": lambda inboxes, inbox: inboxes.retry_warmup(inbox.id, owner_id=OWNER),
@@ -179,6 +214,9 @@ ABUSES = {
     "forget-a-checkpoint": "delete from {s}inbox_checkpoints",
     "set-the-revision": "update {s}inbox_lifecycle_alembic_version set version_num = '0'",
     "rewrite-the-queue": "update {s}inbox_feed_queue set version = 9",
+    "swap-a-keys-hash": "update {s}inbox_api_keys set hash = hash",
+    "give-a-key-to-another": "update {s}inbox_api_keys set owner_id = 'mallory'",
+    "forget-a-key": "delete from {s}inbox_api_keys",
 }
 
 
@@ -224,16 +262,19 @@ def test_a_keeper_drops_no_domain_that_somebody_has(postgres_ground_of_all: Grou
 def test_an_auditor_has_the_right_to_look_at_every_table_and_no_other(
     postgres_database: TestDatabase, roles: dict[str, str]
 ) -> None:
-    """So that a table that comes later is not forgotten here."""
+    """So that a table that comes later is not forgotten here; of an API key all but its hash."""
     apply_grants(postgres_database.url, roles["auditor"], kind="auditor")
     tables = postgres_database.execute(
         "select table_name from information_schema.tables where table_schema = 'inbox_lifecycle'"
     )
-    assert rights(postgres_database, roles["auditor"]) == {(table, "", "SELECT") for (table,) in tables}
+    about_keys = ("id", "prefix", "owner_id", "label", "created_by", "created_at", "expires_at")
+    expected = {(table, "", "SELECT") for (table,) in tables} - {("inbox_api_keys", "", "SELECT")}
+    expected |= {("inbox_api_keys", column, "SELECT") for column in (*about_keys, *REVOKED)}
+    assert rights(postgres_database, roles["auditor"]) == expected
 
 
 def test_a_keeper_has_a_writers_rights_and_these(postgres_database: TestDatabase, roles: dict[str, str]) -> None:
-    """Blanking what is erasable, dropping domains, deleting attempts."""
+    """Blanking what is erasable, dropping domains, deleting attempts, giving and revoking API keys."""
     for kind in KINDS:
         apply_grants(postgres_database.url, roles[kind], kind=kind)
     blanked = ("owner_id", "email_domain_id", "email_address", "address_key", "provider_ref", "erased_at")
@@ -241,6 +282,7 @@ def test_a_keeper_has_a_writers_rights_and_these(postgres_database: TestDatabase
     expected |= {("inboxes", column, "UPDATE") for column in blanked}
     expected |= {("inbox_events", column, "UPDATE") for column in (*CONTEXT, "context_key")}
     expected |= {("inbox_attempts", column, "UPDATE") for column in CONTEXT}
+    expected |= {("inbox_api_keys", "", "INSERT"), *(("inbox_api_keys", column, "UPDATE") for column in REVOKED)}
     more = rights(postgres_database, roles["keeper"]) - rights(postgres_database, roles["writer"])
     assert more == expected
     assert rights(postgres_database, roles["writer"]) < rights(postgres_database, roles["keeper"])

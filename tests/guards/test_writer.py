@@ -66,6 +66,21 @@ def test_a_writer_reconciles(inboxes: Inboxes, granted: TestDatabase, provider_s
     assert inboxes.operator(actor="olga").reconcile() == Reconciled(moved=1)
 
 
+def test_a_writer_syncs_and_launches(inboxes: Inboxes, granted: TestDatabase, provider_sandbox: Sandbox) -> None:
+    """Nor do claims, and giving up those that were left behind."""
+    operator = inboxes.operator(actor="olga")
+    inbox = operator.register(email_address=ANA, owner_id="owner", start_warmup=True)
+    provider_sandbox.set_account(ANA, reputation=95, total_sent=300)
+    assert [moved.event for moved in operator.sync_warmup().transitions.values()] == ["inbox.graduated"]
+    provider_sandbox.fail_next("cut", on="activate")
+    with pytest.raises(ProviderOutcomeUnknown):
+        inboxes.launch_campaign("campaign-7", [inbox.id], owner_id="owner")
+    granted.expire_leases()
+    inboxes.launch_campaign("campaign-7", [inbox.id], owner_id="owner")
+    outcomes = [attempt.outcome for attempt in inboxes.attempts(inbox.id, owner_id="owner")]
+    assert outcomes == ["moved", "abandoned", "launched"]
+
+
 def test_a_writer_verifies(inboxes: Inboxes) -> None:
     """Auditing needs no more."""
     operator = inboxes.operator(actor="vera")
@@ -78,7 +93,7 @@ def test_a_writer_has_these_rights_and_no_other(granted: TestDatabase, writer: s
     """Nothing of the history can be deleted or truncated, and no event updated."""
     appended = {"email_domains", "inboxes", "inbox_events", "inbox_attempts"}
     appended |= {"inbox_feed", "inbox_tree_nodes", "inbox_checkpoints"}
-    looked = {"inbox_feed_queue", "inbox_feed_head", "inbox_lifecycle_alembic_version"}
+    looked = {"inbox_feed_queue", "inbox_feed_head", "inbox_api_keys", "inbox_lifecycle_alembic_version"}
     consumers = {"inbox_subscriptions", "inbox_parked_events"}
     row = ("status", "warmup_status", "version", "head_hash", "updated_at")
     seen = ("lease_until", "seen_version", "seen_status", "seen_warmup_status")

@@ -124,7 +124,8 @@ def _explain_postgresql(error: Exception, backend: Backend, *, sent: bool) -> St
     if state == _INSUFFICIENT_PRIVILEGE:
         return StoreMisconfigured(
             "the database role lacks a right: migrate as the tables' owner, "
-            "and run as a role that `inbox-lifecycle db grant` has let in (to erase and prune: `--as keeper`)"
+            "and run as a role that `inbox-lifecycle db grant` has let in "
+            "(to erase, to prune and to give API keys: `--as keeper`)"
         )
     if state.startswith(_INTEGRITY_CLASS):
         return ConstraintViolated(_constraint_name(error))

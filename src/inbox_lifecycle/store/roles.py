@@ -100,6 +100,16 @@ _STANDING_POLICIES = text(
 )
 
 
+def rights_of(kind: Kind) -> tuple[tuple[str, str | None, str], ...]:
+    """What a role of a kind may do: a table, a column or None for all of it, and the right."""
+    return tuple(
+        (table, column, right)
+        for table, rights in _RIGHTS[kind].items()
+        for right, columns in map(_read_right, rights)
+        for column in columns
+    )
+
+
 def writer_grants(role: str, schema: str = DEFAULT_SCHEMA) -> tuple[str, ...]:
     """The statements that let a role append and nothing else, whatever it could do before; run them in a transaction.
 
@@ -186,6 +196,12 @@ def apply_grants(
                 continue
             # Without parameters the driver takes the text as it is, percent signs in names included.
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _read_right(right: str) -> tuple[str, tuple[str | None, ...]]:
+    """`select`, or `update (status, version)`, in its parts."""
+    word, _, columns = right.partition(" (")
+    return word, tuple(columns.removesuffix(")").split(", ")) if columns else (None,)
 
 
 def _policy(table: str, grantee: str) -> tuple[str, str]:
