@@ -8,6 +8,7 @@ Examples:
   inbox-lifecycle db upgrade
   inbox-lifecycle register ana@mail.example.com --owner acme
   inbox-lifecycle retry-warmup --id ID --owner acme
+  inbox-lifecycle retry-stuck --as-operator olga
   inbox-lifecycle history ID --as-operator olga
 """
 
@@ -19,15 +20,20 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from inbox_lifecycle import __version__
 from inbox_lifecycle.cli.commands import add_commands
+from inbox_lifecycle.cli.commands.completing import prepare_if_asked
 from inbox_lifecycle.cli.exits import MEANINGS, Exit, exit_for, message_for
-from inbox_lifecycle.cli.options import OutputClosed, WrongUsage, help_text
+from inbox_lifecycle.cli.flattening import help_text
+from inbox_lifecycle.cli.options import OutputClosed, Unfinished, WrongUsage
 from inbox_lifecycle.errors import InboxLifecycleError
 
 NAME = "inbox-lifecycle"
@@ -77,6 +83,12 @@ def _options(
     del version
 
 
+@cache
+def commands() -> Callable[..., Any]:
+    """All commands with their options, read from the functions once."""
+    return get_command(app)
+
+
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     logging.basicConfig(format=f"{NAME}: %(message)s", level=logging.WARNING)
@@ -85,6 +97,7 @@ def run(arguments: list[str]) -> int:
         getattr(stream, "reconfigure", _nothing)(errors="backslashreplace")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    prepare_if_asked()
     try:
         code = _run(arguments or ["--help"])
         sys.stdout.flush()
@@ -97,11 +110,13 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return int(app(arguments, prog_name=NAME, standalone_mode=False) or 0)
+        return int(commands()(arguments, prog_name=NAME, standalone_mode=False) or 0)
     except OutputClosed:
         raise
     except _Stopped as stopped:
-        return _fail(stopped.word, stopped.exit)
+        return _fail(": ".join((stopped.word, *getattr(stopped, "__notes__", ()))), stopped.exit)
+    except Unfinished as unfinished:
+        return _fail(str(unfinished), unfinished.code)
     except WrongUsage as wrong:
         return _fail(f"{wrong} (see {NAME} {wrong.command} --help)", Exit.USAGE)
     except InboxLifecycleError as error:
@@ -127,7 +142,7 @@ def _usage(error: Any) -> str:
     return f"{said} (see {path} --help)"
 
 
-def _fail(message: str, code: Exit) -> int:
+def _fail(message: str, code: int) -> int:
     prefix = f"\x1b[1;31m{NAME}:\x1b[0m" if _in_colour() else f"{NAME}:"
     print(f"{prefix} {message}", file=sys.stderr)
     return code

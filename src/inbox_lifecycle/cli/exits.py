@@ -6,6 +6,7 @@
 30        the provider did and our write failed
 4x        the database could not be asked: nothing was sent
 5x        the history cannot be read as it stands, or a proof does not hold
+6x        the HTTP API (--api) did not serve the call
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Exit(IntEnum):
     CONFLICT = 15
     NO_SUCH_POINT = 16
     SUBSCRIPTION_TAKEN = 17
+    LAUNCH_IN_PROGRESS = 18
     PROVIDER_REJECTED = 20
     PROVIDER_THROTTLED = 21
     PROVIDER_BUSY = 22
@@ -43,6 +45,10 @@ class Exit(IntEnum):
     HISTORY_UNREADABLE = 50
     TREE_INCONSISTENT = 51
     PROOF_INVALID = 52
+    UNAUTHORISED = 60
+    API_REFUSED = 61
+    API_UNREACHABLE = 62
+    API_UNREADABLE = 63
     BUG = 70
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
@@ -52,28 +58,33 @@ class Exit(IntEnum):
 #: What each code says, for `--help`.
 MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.DONE: "done",
-    Exit.DAMAGE_FOUND: "verify found damage, or the demo did not come out as promised",
+    Exit.DAMAGE_FOUND: "verify found damage, doctor an error, or the demo failed",
     Exit.USAGE: "wrong usage: unknown command or option, missing argument, missing setting",
     Exit.MALFORMED: "malformed input: an id, an address, a text, a word",
     Exit.KEY_REUSED: "the idempotency key stands for another operation",
-    Exit.NOT_FOUND: "no such inbox for this caller",
+    Exit.NOT_FOUND: "no such inbox for this caller, or no such API key",
     Exit.REFUSED: "the rules refuse it, or another call won the race",
     Exit.EXISTS: "an inbox with this address exists already",
     Exit.CONFLICT: "the inbox is not at the expected version",
     Exit.NO_SUCH_POINT: "the inbox's history does not reach that point",
     Exit.SUBSCRIPTION_TAKEN: "another consumer of that name is at work",
+    Exit.LAUNCH_IN_PROGRESS: "another launch of the campaign is under way",
     Exit.PROVIDER_REJECTED: "the provider said no",
     Exit.PROVIDER_THROTTLED: "the provider's rate limit is reached",
     Exit.PROVIDER_BUSY: "the provider runs another warmup job",
     Exit.PROVIDER_UNAVAILABLE: "the provider was not reached, or cannot serve",
     Exit.PROVIDER_UNKNOWN: "the provider gave no usable answer; the outcome is unknown",
     Exit.NOT_RECORDED: "the provider accepted, and our write failed",
-    Exit.STORE_UNAVAILABLE: "the database did not answer; nothing was sent",
+    Exit.STORE_UNAVAILABLE: "the database, or whoever says who calls, did not answer; nothing was sent",
     Exit.SCHEMA_MISMATCH: "the database's schema is missing, older or newer",
     Exit.STORE_MISCONFIGURED: "the database, its role or its driver is not set up",
     Exit.HISTORY_UNREADABLE: "the history cannot be read as it stands",
     Exit.TREE_INCONSISTENT: "the history does not extend what was signed before; nothing is signed",
     Exit.PROOF_INVALID: "a note, a proof or a bundle does not hold: do not trust it",
+    Exit.UNAUTHORISED: "the HTTP API did not take the token",
+    Exit.API_REFUSED: "the HTTP API refused the call: its message says why",
+    Exit.API_UNREACHABLE: "the HTTP API did not answer, or failed",
+    Exit.API_UNREADABLE: "what answered is not the HTTP API, or of another version",
     Exit.BUG: "a bug in this program",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.OUTPUT_CLOSED: "nobody reads the output any more",
@@ -85,7 +96,10 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.InvalidInput: Exit.MALFORMED,
     errors.IdempotencyKeyReused: Exit.KEY_REUSED,
     errors.InboxNotFound: Exit.NOT_FOUND,
+    errors.ApiKeyNotFound: Exit.NOT_FOUND,
     errors.TransitionRefused: Exit.REFUSED,
+    errors.SendersRefused: Exit.REFUSED,
+    errors.LaunchInProgress: Exit.LAUNCH_IN_PROGRESS,
     errors.InboxExists: Exit.EXISTS,
     errors.ConcurrencyConflict: Exit.CONFLICT,
     errors.NoSuchPoint: Exit.NO_SUCH_POINT,
@@ -98,11 +112,16 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
     errors.WarmupNotRecorded: Exit.NOT_RECORDED,
     errors.StoreUnavailable: Exit.STORE_UNAVAILABLE,
     errors.StoreContended: Exit.STORE_UNAVAILABLE,
+    errors.AuthenticationUnavailable: Exit.STORE_UNAVAILABLE,
     errors.SchemaMismatch: Exit.SCHEMA_MISMATCH,
     errors.StoreError: Exit.STORE_MISCONFIGURED,
     errors.HistoryError: Exit.HISTORY_UNREADABLE,
     errors.TreeInconsistent: Exit.TREE_INCONSISTENT,
     errors.ProofInvalid: Exit.PROOF_INVALID,
+    errors.Unauthorised: Exit.UNAUTHORISED,
+    errors.ApiRefused: Exit.API_REFUSED,
+    errors.ApiUnreachable: Exit.API_UNREACHABLE,
+    errors.ApiAnswerUnreadable: Exit.API_UNREADABLE,
     # Nothing on the command line runs inside a host's transaction.
     errors.StepRefused: Exit.BUG,
 }

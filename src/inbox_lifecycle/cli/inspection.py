@@ -1,28 +1,18 @@
-"""A look at a database's set-up, for `db check`: plain statements on a connection of our own engine."""
+"""A look at a database's set-up, for `db check`: what `doctor` looks at first, without its backlog."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from sqlalchemy import Connection, text
-
+from inbox_lifecycle.cli.diagnosis import GRANT, OWNER, POOLER, SUPERUSER, UNPREPARED, found_revision
+from inbox_lifecycle.cli.findings import Look
 from inbox_lifecycle.cli.opening import is_missing
 from inbox_lifecycle.cli.options import Place
-from inbox_lifecycle.drivers.database import checked_out, guarded, run_in
-from inbox_lifecycle.flow import Once
-from inbox_lifecycle.store.engine import make_engine
+from inbox_lifecycle.facade.assembly import open_database
+from inbox_lifecycle.store.diagnosis import ReadStanding
 from inbox_lifecycle.store.guards import FallenGuards
-from inbox_lifecycle.store.migrate import found_revision
-from inbox_lifecycle.store.session import Backend, backend_for
 from inbox_lifecycle.store.version import HEAD, works_on
 
-_POOLER = (
-    "a pooler in transaction mode stands between: the library's own engine then prepares no statements; an engine of "
-    "yours must not either (psycopg: prepare_threshold=None)"
-)
-_SUPERUSER = "the role is a superuser, whom no guard holds: run the service as a role made with `db grant`"
-_OWNER = "the role owns the tables and could drop their guards: run the service as a role made with `db grant`"
 _FALLEN = "a guard does not stand, so make it again as the migrations do, and verify: {guard}, {expected}: {found}"
 
 
@@ -57,47 +47,34 @@ def inspect(place: Place) -> Inspection:
     """
     if is_missing(place):
         return Inspection(database="sqlite", schema=None, found=None, needed=HEAD, warnings=())
-    engine = make_engine(place.database_url)
-    backend = backend_for(engine.dialect, place.schema)
+    database = open_database(place.database_url, place.schema)
     try:
-        return checked_out(
-            engine, backend, lambda connection: guarded(connection, backend, lambda: _inspect(connection, backend))
-        )
+        return _inspect(Look(database))
     finally:
-        engine.dispose()
+        database.close()
 
 
-def _inspect(connection: Connection, backend: Backend) -> Inspection:
-    found = found_revision(connection, backend)
-    warnings = [] if backend.is_sqlite else _postgresql_warnings(connection, backend)
+def _inspect(look: Look) -> Inspection:
+    found = found_revision(look)
+    warnings = [] if look.is_sqlite else _postgresql_warnings(look)
     if works_on(found):
-        warnings += _fallen_guards(connection, backend)
+        warnings += _fallen_guards(look)
+    backend = look.database.backend
     return Inspection(
-        database=backend.dialect.name,
-        schema=backend.schema,
-        found=found,
-        needed=HEAD,
-        warnings=tuple(warnings),
+        database=backend.dialect.name, schema=backend.schema, found=found, needed=HEAD, warnings=tuple(warnings)
     )
 
 
-def _fallen_guards(connection: Connection, backend: Backend) -> list[str]:
-    fallen = run_in(connection, backend, Once(FallenGuards()))
+def _fallen_guards(look: Look) -> list[str]:
+    fallen = look.at(FallenGuards())
     return [_FALLEN.format(guard=one.guard, expected=one.expected, found=one.found) for one in fallen]
 
 
-def _postgresql_warnings(connection: Connection, backend: Backend) -> list[str]:
-    row = connection.execute(
-        text(
-            "select pg_backend_pid(), r.rolsuper, pg_has_role(c.relowner, 'usage')"
-            " from pg_roles r left join pg_class c on c.oid = to_regclass(:events) where r.rolname = current_user"
-        ),
-        {"events": f"{backend.prefix}inbox_events"},
-    ).one()
-    backend_pid, superuser, owner = row
-    driver: Any = connection.connection.dbapi_connection
-    info = getattr(driver, "info", None)
-    # A pooler answers the connection itself, with a process id of its own making.
-    pooled = info is not None and info.backend_pid != backend_pid
-    said = ((pooled, _POOLER), (superuser, _SUPERUSER), (owner and not superuser, _OWNER))
-    return [warning for holds, warning in said if holds]
+def _postgresql_warnings(look: Look) -> list[str]:
+    standing = look.at(ReadStanding())
+    said = (
+        (standing.pooled, POOLER, UNPREPARED),
+        (standing.superuser, SUPERUSER, GRANT),
+        (standing.owner and not standing.superuser, OWNER, GRANT),
+    )
+    return [f"{what}: {cure}" for holds, what, cure in said if holds]

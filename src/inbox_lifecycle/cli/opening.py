@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inbox_lifecycle.cli.options import Caller, Place, Service, Trace, WrongUsage
+from inbox_lifecycle.cli.options import Caller, Place, Service, Trace
+from inbox_lifecycle.cli.providing import make_providers
 
 if TYPE_CHECKING:
-    from inbox_lifecycle import Inboxes, Instantly, Signer
-
-#: The one provider there is a client of.
-PROVIDER = "instantly"
+    from inbox_lifecycle import Inboxes, Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def inboxes(
     signer: Signer | None = None,
 ) -> Iterator[Inboxes]:
     """The facade over a database that is there, closed at the end."""
-    provider = None if service is None else make_provider(service)
+    providers = None if service is None else make_providers(service)
     from inbox_lifecycle import Inboxes, SchemaMismatch, audit_context
     from inbox_lifecycle.store.version import HEAD
 
@@ -64,30 +61,24 @@ def inboxes(
     said = trace or Trace()
     with ExitStack() as stack:
         stack.enter_context(audit_context(actor=actor, reason=said.reason, correlation_id=said.correlation_id))
-        opened = Inboxes(place.database_url, provider, schema=place.schema, call_budget=call_budget, signer=signer)
+        budget = providers.budget if providers and call_budget is None else call_budget
+        opened = Inboxes(place.database_url, providers, schema=place.schema, call_budget=budget, signer=signer)
         yield stack.enter_context(opened)
-
-
-def make_provider(service: Service) -> Instantly:
-    """The provider, with its key from the environment."""
-    key = os.environ.get("INSTANTLY_API_KEY")
-    if not key:
-        raise WrongUsage("no key for the provider: set INSTANTLY_API_KEY")
-    from inbox_lifecycle import Instantly
-
-    try:
-        return Instantly(api_key=key, base_url=service.provider_url)
-    except ValueError as error:
-        raise WrongUsage(f"INSTANTLY_API_KEY or --provider-url: {error}") from None
 
 
 def is_missing(place: Place) -> bool:
     """Whether the database is an SQLite file that is not there; connecting would make an empty one."""
+    path = file_of(place)
+    return path is not None and not path.exists()
+
+
+def file_of(place: Place) -> Path | None:
+    """The file of an SQLite database; None where the database is another, in memory, or named by a URI."""
     from inbox_lifecycle.store.engine import read_url
 
     url = read_url(place.database_url)
     path = url.database or ""
-    return url.get_backend_name() == "sqlite" and _is_path(path) and not Path(path).exists()
+    return Path(path) if url.get_backend_name() == "sqlite" and _is_path(path) else None
 
 
 def _is_path(database: str) -> bool:

@@ -5,22 +5,29 @@ Nothing here imports the library's engines: `--help` must be quick.
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Final
 
 import typer
 
 DEFAULT_DATABASE = "sqlite:///inboxes.db"
-DEFAULT_PROVIDER_URL = "https://api.instantly.ai"
 
 _WHERE = "Where"
 _WHO = "Who, and why"
 _OUTPUT = "Output"
+_API = "INBOX_LIFECYCLE_API"
+
+#: What only a database can be told; over the HTTP API the token says who calls, and the server knows the rest.
+_DATABASE_ONLY: Final = (
+    *("schema", "owner", "as_operator", "actor", "reason"),
+    *("provider", "provider_url", "call_budget", "key", "no_openings", "as_of", "sender"),
+)
+_SPAN = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Format(StrEnum):
@@ -30,11 +37,27 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ProviderName(StrEnum):
+    """The providers that there is an adapter of."""
+
+    INSTANTLY = "instantly"
+    SMARTLEAD = "smartlead"
+
+
 class WrongUsage(Exception):
     """The options do not fit together, or a setting is missing; the text says the cure."""
 
     #: The command, as it is typed.
     command = ""
+
+
+class Unfinished(Exception):
+    """The command did what it could, and some of it did not come out; the text says what, and the cure."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        #: The exit code.
+        self.code = code
 
 
 class OutputClosed(Exception):
@@ -57,21 +80,91 @@ class Place:
             metavar="NAME", help="PostgreSQL schema of the tables: inbox_lifecycle unless said.", rich_help_panel=_WHERE
         ),
     ] = None
+    api: Annotated[str | None, typer.Option(envvar=_API, metavar="URL", hidden=True)] = None
+
+    @classmethod
+    def settle(cls, values: dict[str, Any], typed: Collection[str]) -> None:
+        """Decide between a database and the HTTP API; a database that was typed beats an API that was not.
+
+        Raises:
+            WrongUsage: both are wanted, or what only the other can be told.
+        """
+        if values["api"] is None:
+            return
+        if "database_url" not in typed:
+            cls._check_api(typed)
+        elif "api" in typed:
+            raise WrongUsage("--api and --database-url are two places: name one")
+        else:
+            values["api"] = None
+
+    @classmethod
+    def _check_api(cls, _typed: Collection[str]) -> None:
+        raise WrongUsage(
+            "the HTTP API does not serve this command, which works on a database: name one by --database-url, or leave"
+            f" out --api and {_API}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach(Place):
+    """Which database, or which HTTP API that stands before one."""
+
+    api: Annotated[
+        str | None,
+        typer.Option(
+            envvar=_API,
+            metavar="URL",
+            help="Go through this HTTP API, such as https://host/api, in place of a database.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="INBOX_LIFECYCLE_TOKEN",
+            metavar="TOKEN",
+            help="With --api: the bearer token. A command line is seen by everyone, so better set the variable.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="With --api: send the token over plain http to another host too, where it can be read on the way.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = False
+
+    @classmethod
+    def _check_api(cls, typed: Collection[str]) -> None:
+        found = [f"--{name.replace('_', '-')}" for name in _DATABASE_ONLY if name in typed]
+        if found:
+            raise WrongUsage(f"with --api (or {_API}) leave out {', '.join(found)}: that is for a database")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Which provider; its key comes from the environment alone, since a command line is seen by everyone."""
+    """Which providers; their keys come from the environment alone, since a command line is seen by everyone."""
 
-    provider_url: Annotated[
-        str,
+    provider: Annotated[
+        ProviderName,
         typer.Option(
-            envvar="INSTANTLY_BASE_URL",
-            metavar="URL",
-            help="The warmup provider; its key is taken from INSTANTLY_API_KEY.",
+            envvar="INBOX_LIFECYCLE_PROVIDER",
+            help="The provider of new inboxes, and of --provider-url; each inbox that is there is served by its own."
+            " Keys are taken from INSTANTLY_API_KEY and SMARTLEAD_API_KEY.",
             rich_help_panel=_WHERE,
         ),
-    ] = DEFAULT_PROVIDER_URL
+    ] = ProviderName.INSTANTLY
+    provider_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where that provider is, if not where INSTANTLY_BASE_URL or SMARTLEAD_BASE_URL says.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +230,26 @@ class Caller:
     ] = None
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Hold it to one name.
+
+        Raises:
+            WrongUsage: there is none, or there are two.
+        """
         if (self.owner is None) == (self.as_operator is None):
             raise WrongUsage("say in whose name: --owner OWNER, or --as-operator NAME")
         if self.as_operator is not None and self.actor is not None:
             raise WrongUsage("--as-operator NAME is on record as the actor: leave out --actor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer(Caller):
+    """In whose name, for commands that the HTTP API serves too: there the token says it, so look before use."""
+
+    def __post_init__(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +296,20 @@ class Output:
     ] = None
 
 
+def complete_status(incomplete: str) -> list[str]:
+    """The words of a status that begin so, for a shell that completes them."""
+    from inbox_lifecycle.domain import Status
+
+    return [word.value for word in Status if word.startswith(incomplete)]
+
+
+def complete_warmup_status(incomplete: str) -> list[str]:
+    """As `complete_status`, of a warmup status."""
+    from inbox_lifecycle.domain import WarmupStatus
+
+    return [word.value for word in WarmupStatus if word.startswith(incomplete)]
+
+
 def read_moment(option: str, text: str) -> datetime:
     """A time from its ISO 8601 form.
 
@@ -202,47 +325,18 @@ def read_moment(option: str, text: str) -> datetime:
     return moment
 
 
-def help_text(doc: str | None) -> str:
-    """A docstring as help: its lines joined, for a terminal has its own width; indented ones (examples) stay."""
-    return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(doc or ""))
+def read_span(option: str, text: str) -> timedelta:
+    """A time span from its short form.
 
-
-def flattened(function: Callable[..., object], path: str) -> Callable[..., object]:
-    """The function with its groups' fields for parameters, which is how Typer reads it.
-
-    Args:
-        function: a command; its docstring is the help.
-        path: the command as it is typed.
+    Raises:
+        WrongUsage: it is none.
     """
-    hints = get_type_hints(function, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
-
-    def call(**values: object) -> object:
-        try:
-            for name, group in groups.items():
-                values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-            return function(**values)
-        except WrongUsage as wrong:
-            wrong.command = path
-            raise
-        except BrokenPipeError:
-            # Typer ends the process itself where it meets this one.
-            raise OutputClosed from None
-
-    parameters = _parameters(function, hints, groups)
-    call.__doc__ = help_text(function.__doc__)
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    setattr(call, "__signature__", inspect.Signature(parameters))  # noqa: B010 - functions do not declare it
-    return call
+    read = _SPAN.fullmatch(text)
+    try:
+        return timedelta(**{_UNITS[read[2]]: int(read[1])}) if read else _no_span(option)
+    except OverflowError:
+        return _no_span(option)
 
 
-def _parameters(
-    function: Callable[..., object], hints: dict[str, Any], groups: dict[str, type]
-) -> list[inspect.Parameter]:
-    found: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name in groups:
-            found += inspect.signature(groups[name], eval_str=True).parameters.values()
-        else:
-            found.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-    return found
+def _no_span(option: str) -> timedelta:
+    raise WrongUsage(f"{option} is a number of seconds, minutes, hours or days: 90s, 5m, 2h, 1d")

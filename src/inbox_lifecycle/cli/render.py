@@ -14,8 +14,9 @@ from inbox_lifecycle.cli.options import Format, Output
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from inbox_lifecycle import client
     from inbox_lifecycle.domain import Inbox
-    from inbox_lifecycle.records import Attempt, FedEvent, ParkedEvent, RecordedEvent
+    from inbox_lifecycle.records import ApiKey, Attempt, FedEvent, ParkedEvent, RecordedEvent
 
 Record = dict[str, Any]
 
@@ -103,15 +104,55 @@ def plain(value: object) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value))
 
 
-def inbox_record(inbox: Inbox) -> Record:
-    """The row's fields."""
+def inbox_record(inbox: Inbox | client.Account) -> Record:
+    """The row's fields; one that came through the HTTP API has other names for them."""
+    from inbox_lifecycle.client import Account
+
+    if isinstance(inbox, Account):
+        return _account_record(inbox)
     return {field.name: _value(getattr(inbox, field.name)) for field in fields(inbox)}
 
 
-def event_record(event: RecordedEvent) -> Record:
+def _account_record(account: client.Account) -> Record:
+    own_name = account.instantly_account_id != account.email_address
+    domain = account.email_domains
+    return {
+        "id": account.id,
+        "owner_id": account.user_id,
+        "email_address": account.email_address,
+        "email_domain": domain.domain,
+        "email_domain_id": account.domain_id,
+        "email_domain_status": domain.status,
+        "provider": account.provider,
+        "provider_ref": account.instantly_account_id if own_name else None,
+        "status": account.status,
+        "warmup_status": account.warmup_status,
+        "version": account.version,
+        "created_at": _value(account.created_at),
+        "updated_at": _value(account.updated_at),
+        # What is erased the API does not show.
+        "erased_at": None,
+    }
+
+
+def _told_record(told: client.Event | client.Attempt) -> Record:
+    """What came through the HTTP API, which has the names and the order of exports."""
+    names = zip(told.__struct_encode_fields__, told.__struct_fields__, strict=True)
+    return {encoded: _value(getattr(told, name)) for encoded, name in names}
+
+
+def api_key_record(key: ApiKey) -> Record:
+    """All there is to know of a key."""
+    return {field.name: _value(getattr(key, field.name)) for field in fields(key)}
+
+
+def event_record(event: RecordedEvent | client.Event) -> Record:
     """An event as exports have it."""
     from inbox_lifecycle.audit import forms
+    from inbox_lifecycle.client import Event
 
+    if isinstance(event, Event):
+        return _told_record(event)
     return forms.event_record(event)
 
 
@@ -126,10 +167,13 @@ def parked_record(parked: ParkedEvent) -> Record:
     return {**why, **event_record(parked.event)}
 
 
-def attempt_record(attempt: Attempt) -> Record:
+def attempt_record(attempt: Attempt | client.Attempt) -> Record:
     """An attempt as exports have it."""
+    from inbox_lifecycle import client
     from inbox_lifecycle.audit import forms
 
+    if isinstance(attempt, client.Attempt):
+        return _told_record(attempt)
     return forms.attempt_record(attempt)
 
 
@@ -154,4 +198,6 @@ def _value(value: Any) -> Any:
         from inbox_lifecycle.canonical import time_text
 
         return time_text(value)
+    if hasattr(value, "warmup_status"):
+        return {"status": value.status, "warmup_status": value.warmup_status}
     return value.hex() if isinstance(value, bytes) else value

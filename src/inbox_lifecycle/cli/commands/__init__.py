@@ -8,19 +8,25 @@ from typing import Final
 import typer
 
 from inbox_lifecycle.cli.commands import (
+    bulk,
+    completing,
     database,
+    doctor,
     exporting,
     feeding,
     keeping,
     looking,
     moving,
     proving,
+    sending,
+    serving,
     settling,
+    tokens,
     travelling,
     trying,
     verifying,
 )
-from inbox_lifecycle.cli.options import flattened
+from inbox_lifecycle.cli.flattening import flattened
 
 Commands = Mapping[str, Callable[..., object]]
 
@@ -33,6 +39,16 @@ PANELS: Final[Mapping[str, Commands]] = {
         "graduate": moving.graduate,
         "ban": moving.ban,
         "correct": moving.correct,
+    },
+    "Many at once": {
+        "retry-stuck": bulk.retry_stuck,
+        "retry-many": bulk.retry_many,
+        "sync-warmup": bulk.sync_warmup,
+    },
+    "Sending": {
+        "warmup-analytics": sending.warmup_analytics,
+        "require-active": sending.require_active,
+        "launch-campaign": sending.launch_campaign,
     },
     "Looking, changing nothing": {
         "show": looking.show,
@@ -56,15 +72,19 @@ PANELS: Final[Mapping[str, Commands]] = {
         "feed": feeding.feed,
         "parked": feeding.parked,
     },
+    "Serving": {"serve": serving.serve},
     "Keeping house": {
+        "doctor": doctor.doctor,
         "reconcile": settling.reconcile,
         "erase": keeping.erase,
         "prune-attempts": keeping.prune_attempts,
     },
     "Trying it out": {"demo": trying.demo, "sandbox": trying.sandbox},
+    "Your shell": {"completion": completing.completion},
 }
 
 DATABASE: Final[Commands] = {"upgrade": database.upgrade, "check": database.check, "grant": database.grant}
+TOKEN: Final[Commands] = {"create": tokens.create, "list": tokens.show, "revoke": tokens.revoke}
 KEY: Final[Commands] = {"generate": proving.generate_key, "public": proving.public_key}
 
 
@@ -74,6 +94,7 @@ def add_commands(app: typer.Typer) -> None:
         for name, function in commands.items():
             app.command(name, rich_help_panel=panel)(flattened(function, name))
     _add_group(app, "key", KEY, panel="Proving", about="The log's key: what checkpoints and proofs are signed with.")
+    _add_group(app, "token", TOKEN, panel="Serving", about="API keys: the tokens by which owners call the HTTP API.")
     _add_group(app, "db", DATABASE, panel="Keeping house", about="The database: its schema, its state, its roles.")
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from inbox_lifecycle.cli.opening import inboxes
-from inbox_lifecycle.cli.options import Expected, One, Operating, Output, Place, Trace, WrongUsage
+from inbox_lifecycle.cli.options import Expected, One, Operating, Output, Place, Trace, WrongUsage, read_span
 from inbox_lifecycle.cli.render import inbox_record, show_one
-
-_SPAN = re.compile(r"(\d{1,9})([hd])", re.ASCII)
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def erase(
@@ -59,22 +54,10 @@ def prune_attempts(
     Example:
       inbox-lifecycle prune-attempts --older-than 90d --as-operator olga
     """
-    span = read_span(older_than)
+    span = read_span("--older-than", older_than)
     with inboxes(place) as opened:
         pruned = opened.operator(actor=operating.as_operator).prune_attempts(span)
     show_one(output, {"pruned": pruned})
-
-
-def read_span(text: str) -> timedelta:
-    """A time span from its short form.
-
-    Raises:
-        WrongUsage: it is not one.
-    """
-    read = _SPAN.fullmatch(text)
-    if read is None:
-        raise WrongUsage("--older-than is a number of hours or days: 12h, 90d")
-    return int(read[1]) * _UNITS[read[2]]
 
 
 def _confirm(inbox_id: str) -> None:

@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
-from inbox_lifecycle.cli.opening import view
-from inbox_lifecycle.cli.options import Caller, One, Output, Place, read_moment
+from inbox_lifecycle.cli.options import (
+    One,
+    Output,
+    Reach,
+    Viewer,
+    complete_status,
+    complete_warmup_status,
+    read_moment,
+)
+from inbox_lifecycle.cli.remote import seen_by
 from inbox_lifecycle.cli.render import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
@@ -23,26 +31,35 @@ from inbox_lifecycle.cli.render import (
 )
 
 
-def show(one: One, caller: Caller, place: Place, output: Output) -> None:
+def show(one: One, viewer: Viewer, reach: Reach, output: Output) -> None:
     """Show an inbox.
 
-    Example:
+    Examples:
       inbox-lifecycle show ID --owner acme
+      INBOX_LIFECYCLE_TOKEN=... inbox-lifecycle show ID --api https://host.example.com/api
     """
-    with view(place, caller) as seen:
+    with seen_by(viewer, reach) as seen:
         show_one(output, inbox_record(seen.calls.get(one.needed, **seen.scope)), under="account")
 
 
 def find(
-    caller: Caller,
-    place: Place,
+    viewer: Viewer,
+    reach: Reach,
     output: Output,
     *,
     status: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Only these: pending, warming, active, banned.")
+        str | None,
+        typer.Option(
+            metavar="WORD", help="Only these: pending, warming, active, banned.", autocompletion=complete_status
+        ),
     ] = None,
     warmup_status: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Only these: not_started, warming, active, banned.")
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Only these: not_started, warming, active, banned.",
+            autocompletion=complete_warmup_status,
+        ),
     ] = None,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Only addresses of this domain.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", help="At most so many, up to 1000.")] = 100,
@@ -60,7 +77,7 @@ def find(
       inbox-lifecycle find --as-operator olga --status warming --as-of 2026-05-01T09:00:00Z
     """
     moment = None if as_of is None else read_moment("--as-of", as_of)
-    with view(place, caller) as seen:
+    with seen_by(viewer, reach) as seen:
         page = seen.calls.find(
             **seen.scope,
             status=status,
@@ -68,7 +85,7 @@ def find(
             domain=domain,
             limit=limit,
             after=after,
-            as_of=moment,
+            **({} if moment is None else {"as_of": moment}),
         )
     records = [inbox_record(inbox) for inbox in page.items]
     if as_json(output):
@@ -79,7 +96,7 @@ def find(
         print(f"there are more: --after {page.next_after}")
 
 
-def history(one: One, caller: Caller, place: Place, output: Output) -> None:
+def history(one: One, viewer: Viewer, reach: Reach, output: Output) -> None:
     """Show what happened to an inbox, event by event.
 
     As JSON it is one event a line. "entry" holds the bytes as written, and "hash" is SHA-256 of a zero byte and these.
@@ -87,12 +104,12 @@ def history(one: One, caller: Caller, place: Place, output: Output) -> None:
     Example:
       inbox-lifecycle history ID --as-operator olga --format json
     """
-    with view(place, caller) as seen:
+    with seen_by(viewer, reach) as seen:
         events = seen.calls.history(one.needed, **seen.scope)
         show_many(output, map(event_record, events), EVENT_COLUMNS)
 
 
-def attempts(one: One, caller: Caller, place: Place, output: Output) -> None:
+def attempts(one: One, viewer: Viewer, reach: Reach, output: Output) -> None:
     """Show every call that asked for an inbox's warmup, and how it ended.
 
     As JSON it is one attempt a line. One without an outcome is in flight, or waits for `reconcile`.
@@ -100,6 +117,6 @@ def attempts(one: One, caller: Caller, place: Place, output: Output) -> None:
     Example:
       inbox-lifecycle attempts ID --owner acme
     """
-    with view(place, caller) as seen:
+    with seen_by(viewer, reach) as seen:
         made = seen.calls.attempts(one.needed, **seen.scope)
         show_many(output, map(attempt_record, made), ATTEMPT_COLUMNS)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from inbox_lifecycle.cli.opening import PROVIDER, inboxes, view
+from inbox_lifecycle.cli.opening import inboxes, view
 from inbox_lifecycle.cli.options import (
     Caller,
     Expected,
@@ -15,10 +15,15 @@ from inbox_lifecycle.cli.options import (
     Operating,
     Output,
     Place,
+    Reach,
     Service,
     Trace,
+    Viewer,
     WrongUsage,
+    complete_status,
+    complete_warmup_status,
 )
+from inbox_lifecycle.cli.remote import correlated, seen_by
 from inbox_lifecycle.cli.render import inbox_record, show_one
 
 _CallBudget = Annotated[
@@ -60,7 +65,7 @@ def register(
         inbox = opened.register(
             email_address=address,
             owner_id=owner,
-            provider=PROVIDER,
+            provider=service.provider.value,
             provider_ref=provider_ref,
             start_warmup=start_warmup,
             idempotency_key=once.idempotency_key,
@@ -92,8 +97,8 @@ def start_warmup(
 def retry_warmup(
     *,
     one: One,
-    caller: Caller,
-    place: Place,
+    viewer: Viewer,
+    reach: Reach,
     service: Service,
     trace: Trace,
     once: Once,
@@ -109,8 +114,10 @@ def retry_warmup(
       inbox-lifecycle retry-warmup --id ID --owner acme
       inbox-lifecycle retry-warmup --id ID --as-operator olga --reason "provider was down"
     """
-    with view(place, caller, trace, service=service, call_budget=call_budget) as seen:
-        inbox = seen.calls.retry_warmup(one.needed, **seen.scope, idempotency_key=once.idempotency_key)
+    with seen_by(viewer, reach, trace, service=service, call_budget=call_budget) as seen:
+        inbox = seen.calls.retry_warmup(
+            one.needed, **seen.scope, idempotency_key=once.idempotency_key, **correlated(seen, trace)
+        )
         show_one(output, inbox_record(inbox), under="account")
 
 
@@ -139,8 +146,16 @@ def correct(
     once: Once,
     expected: Expected,
     output: Output,
-    status: Annotated[str, typer.Option(metavar="WORD", help="pending, warming, active or banned.")],
-    warmup_status: Annotated[str, typer.Option(metavar="WORD", help="not_started, warming, active or banned.")],
+    status: Annotated[
+        str,
+        typer.Option(metavar="WORD", help="pending, warming, active or banned.", autocompletion=complete_status),
+    ],
+    warmup_status: Annotated[
+        str,
+        typer.Option(
+            metavar="WORD", help="not_started, warming, active or banned.", autocompletion=complete_warmup_status
+        ),
+    ],
 ) -> None:
     """Set an inbox's pair by hand, with a reason.
 

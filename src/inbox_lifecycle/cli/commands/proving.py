@@ -11,8 +11,9 @@ import typer
 
 from inbox_lifecycle.cli.commands.exporting import Target
 from inbox_lifecycle.cli.keys import read_public_key, read_signer, write_key
-from inbox_lifecycle.cli.opening import inboxes, view
-from inbox_lifecycle.cli.options import Caller, One, Output, Place, WrongUsage
+from inbox_lifecycle.cli.opening import inboxes
+from inbox_lifecycle.cli.options import One, Output, Place, Reach, Viewer, WrongUsage
+from inbox_lifecycle.cli.remote import Remote, seen_by
 from inbox_lifecycle.cli.render import Record, as_json, print_fields, print_json, print_table, show_many, show_one
 from inbox_lifecycle.cli.writing import whole_file
 
@@ -128,9 +129,9 @@ def checkpoints(place: Place, output: Output) -> None:
 def prove(
     *,
     one: One,
-    caller: Caller,
+    viewer: Viewer,
     signing: SigningKey,
-    place: Place,
+    reach: Reach,
     target: Target,
     no_openings: Annotated[
         bool, typer.Option("--no-openings", help="Leave out who, why and the address; the events stay proven.")
@@ -145,10 +146,16 @@ def prove(
       inbox-lifecycle prove ID --owner acme --key log.key > ana.bundle
       inbox-lifecycle prove ID --as-operator olga --key log.key --no-openings --output ana.bundle
     """
-    signer = signing.signer()
-    with view(place, caller, signer=signer) as seen:
-        bundle = seen.calls.prove(one.needed, **seen.scope, openings=not no_openings)
-    _put(bundle.text(), target, {"inbox_id": bundle.inbox_id, "events": len(bundle.events)})
+    signer = None if reach.api else signing.signer()
+    with seen_by(viewer, reach, signer=signer) as seen:
+        if isinstance(seen, Remote):
+            text = seen.calls.prove(one.needed)
+        else:
+            text = seen.calls.prove(one.needed, **seen.scope, openings=not no_openings).text()
+    from inbox_lifecycle.audit.bundles import parse_bundle
+
+    bundle = parse_bundle(text)
+    _put(text, target, {"inbox_id": bundle.inbox_id, "events": len(bundle.events)})
 
 
 def verify_bundle(

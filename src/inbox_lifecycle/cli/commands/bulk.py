@@ -1,0 +1,230 @@
+"""Commands for many inboxes at once; each prints what became of them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from inbox_lifecycle.cli.exits import Exit
+from inbox_lifecycle.cli.opening import inboxes
+from inbox_lifecycle.cli.options import (
+    Operating,
+    Output,
+    Place,
+    Service,
+    Trace,
+    Unfinished,
+    WrongUsage,
+    read_span,
+)
+from inbox_lifecycle.cli.render import Record, as_json, print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from inbox_lifecycle import BulkReport, WarmupSync
+
+_Patience = Annotated[
+    str,
+    typer.Option(metavar="SPAN", help="How long to wait, in all, for a provider that is busy or cannot be reached."),
+]
+_Owner = Annotated[
+    str | None, typer.Option(metavar="OWNER", help="Only this owner's inboxes; all there are unless said.")
+]
+
+#: The exit code of each outcome, the most pressing first: a run ends with the first that occurred.
+EXITS: Final = {
+    "not_recorded": Exit.NOT_RECORDED,
+    "unknown": Exit.PROVIDER_UNKNOWN,
+    "unavailable": Exit.PROVIDER_UNAVAILABLE,
+    "busy": Exit.PROVIDER_BUSY,
+    "throttled": Exit.PROVIDER_THROTTLED,
+    "rejected": Exit.PROVIDER_REJECTED,
+    "not_found": Exit.NOT_FOUND,
+    "lost": Exit.REFUSED,
+    "taken": Exit.REFUSED,
+    "refused": Exit.REFUSED,
+}
+_CURES: Final = {
+    "not_recorded": "run `inbox-lifecycle reconcile`, or this again",
+    "unknown": "run `inbox-lifecycle reconcile`, or this again",
+    "rejected": "mend what the reasons name, then run it again",
+    "not_found": "check the ids",
+    **dict.fromkeys(("lost", "taken", "refused"), "read their state instead"),
+}
+#: Of inboxes that were only listed because they were stuck, these are no longer, or somebody else is at them.
+_SEEN_TO: Final = frozenset({"lost", "taken", "refused", "not_found"})
+#: Inboxes that a table names one by one.
+_NAMED = 20
+
+
+def retry_stuck(
+    *,
+    operating: Operating,
+    place: Place,
+    service: Service,
+    trace: Trace,
+    output: Output,
+    older_than: Annotated[str, typer.Option(metavar="SPAN", help="How long they have stood there.")] = "5m",
+    limit: Annotated[int | None, typer.Option(metavar="N", help="So many inboxes at most.", min=1)] = None,
+    owner: _Owner = None,
+    patience: _Patience = "30m",
+) -> None:
+    """Retry the warmup of every inbox that is stuck in pending / not_started.
+
+    Asks the provider for up to a hundred at once, and waits where it is busy. Any number of runs may work at once; one
+    that was broken off is simply started again. Spans are 90s, 5m, 2h, 1d.
+
+    Ends with 0 if every inbox moved, or somebody else saw to it meanwhile; otherwise with the code of what is most
+    pressing: 30 not recorded, 24 unknown, 23 unavailable, 22 busy, 21 throttled, 20 rejected. Progress is told on
+    standard error. As JSON the result names each inbox with its outcome.
+
+    Examples:
+      inbox-lifecycle retry-stuck --as-operator olga
+      inbox-lifecycle retry-stuck --as-operator cron --older-than 1h --limit 500 --patience 10m --format json
+    """
+    span, seconds = read_span("--older-than", older_than), read_span("--patience", patience).total_seconds()
+    with inboxes(place, trace, service=service) as opened:
+        operator = opened.operator(actor=operating.as_operator)
+        from inbox_lifecycle.cli.progress import retrying
+
+        with retrying() as tell:
+            report = operator.retry_stuck(older_than=span, limit=limit, owner_id=owner, patience=seconds, progress=tell)
+    _show(report, output, forgiven=_SEEN_TO)
+
+
+def retry_many(
+    *,
+    operating: Operating,
+    place: Place,
+    service: Service,
+    trace: Trace,
+    output: Output,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The inboxes.", show_default=False)] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file with an id a line; - reads standard input. A # begins a remark."),
+    ] = None,
+    patience: _Patience = "30m",
+) -> None:
+    """Retry the warmup of these inboxes, up to a hundred with each call to the provider.
+
+    Ends with 0 if every inbox moved; otherwise with the code of what is most pressing: 30 not recorded, 24 unknown,
+    23 unavailable, 22 busy, 21 throttled, 20 rejected, 12 not found, 13 refused, lost or taken by another call.
+
+    Examples:
+      inbox-lifecycle retry-many ID ID --as-operator olga
+      inbox-lifecycle retry-many --from-file stuck.txt --as-operator olga --reason "provider was down"
+    """
+    wanted = _read_ids(ids, from_file)
+    seconds = read_span("--patience", patience).total_seconds()
+    with inboxes(place, trace, service=service) as opened:
+        operator = opened.operator(actor=operating.as_operator)
+        from inbox_lifecycle.cli.progress import retrying
+
+        with retrying() as tell:
+            report = operator.retry_many(wanted, patience=seconds, progress=tell)
+    _show(report, output, forgiven=frozenset())
+
+
+def sync_warmup(
+    *,
+    operating: Operating,
+    place: Place,
+    service: Service,
+    trace: Trace,
+    output: Output,
+    owner: _Owner = None,
+) -> None:
+    """Read the provider, and move the inboxes that warm or have warmed as its word and the policy say.
+
+    An inbox with a good reputation graduates, one that the provider has banned is banned, one whose accepted job failed
+    is pending again. What differs there and may not move is listed as drift. Run it from a scheduler.
+
+    Example:
+      inbox-lifecycle sync-warmup --as-operator cron --format json
+    """
+    with inboxes(place, trace, service=service) as opened:
+        operator = opened.operator(actor=operating.as_operator)
+        from inbox_lifecycle.cli.progress import looking
+
+        with looking() as tell:
+            seen = operator.sync_warmup(owner_id=owner, progress=tell)
+    _show_sync(seen, output)
+
+
+def _read_ids(ids: list[str] | None, file: str | None) -> list[str]:
+    if (not ids) == (file is None):
+        raise WrongUsage("say which inboxes, once: as ID... or by --from-file FILE")
+    if file is None:
+        return ids or []
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        why = failure.strerror if isinstance(failure, OSError) else "it is not text"
+        raise WrongUsage(f"{file} cannot be read: {why}") from None
+    found = [line.partition("#")[0].strip() for line in text.splitlines()]
+    return [each for each in found if each]
+
+
+def _show(report: BulkReport, output: Output, *, forgiven: frozenset[str]) -> None:
+    from inbox_lifecycle.cli.progress import outcomes_of
+
+    counts = report.counts
+    if as_json(output):
+        print_json({"counts": counts, "inboxes": list(_records(report))})
+    else:
+        _print_report(report)
+    pressing = [outcome for outcome in EXITS if counts.get(outcome) and outcome not in forgiven]
+    if pressing:
+        failed = {outcome: counts[outcome] for outcome in pressing}
+        cure = _CURES.get(pressing[0], "run it again later")
+        raise Unfinished(
+            f"{sum(failed.values())} of {len(report.outcomes)} inboxes were not moved ({outcomes_of(failed)}): {cure}",
+            EXITS[pressing[0]],
+        )
+
+
+def _records(report: BulkReport) -> Iterable[Record]:
+    for inbox_id, outcome in report.outcomes.items():
+        yield {"id": inbox_id, "outcome": outcome, "reason": report.reasons.get(inbox_id)}
+
+
+def _print_report(report: BulkReport) -> None:
+    from inbox_lifecycle.lifecycle.bulk import OUTCOMES
+
+    counts = Counter(report.counts)
+    table = [{"outcome": word, "inboxes": counts[word], "meaning": OUTCOMES[word]} for word in OUTCOMES if counts[word]]
+    print_table(table, ("outcome", "inboxes", "meaning"))
+    left = [record for record in _records(report) if record["outcome"] != "moved"]
+    if left:
+        print_table(left[:_NAMED], ("id", "outcome", "reason"))
+    if len(left) > _NAMED:
+        print(f"and {len(left) - _NAMED} more: --format json names them all")
+
+
+def _show_sync(seen: WarmupSync, output: Output) -> None:
+    moved = [
+        {"id": inbox_id, "event": move.event, "from": _pair(move.left), "to": _pair(move.reached)}
+        for inbox_id, move in seen.transitions.items()
+    ]
+    drift = [{"id": each.inbox.id, "provider_says": each.provider_says.value, "why": each.why} for each in seen.drift]
+    unread = [{"id": inbox_id, "reason": why} for inbox_id, why in seen.unread.items()]
+    if as_json(output):
+        print_json({"looked": seen.looked, "transitions": moved, "drift": drift, "unread": unread})
+        return
+    print_fields({"looked_at": seen.looked, "moved": len(moved), "drift": len(drift), "unread": len(unread)})
+    for records, columns in (
+        (moved, ("id", "event", "from", "to")),
+        (drift, ("id", "provider_says", "why")),
+        (unread, ("id", "reason")),
+    ):
+        if records:
+            print_table(records, columns)
+
+
+def _pair(pair: object) -> Record:
+    return {"status": getattr(pair, "status", None), "warmup_status": getattr(pair, "warmup_status", None)}
