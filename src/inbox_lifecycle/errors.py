@@ -12,6 +12,10 @@ InboxLifecycleError
 ├── InboxExists                       find the inbox that is there
 ├── TransitionRefused                 the rules forbid it: read the state, the verdict says which clause failed
 │   └── RetryRefused
+├── SendersRefused                    some sender may not send: the verdicts say which, and which clause failed
+├── LaunchInProgress                  another launch of the campaign is under way: later
+├── ApiKeyNotFound (LookupError)      list the keys and name one of them
+├── AuthenticationUnavailable         nobody can tell who calls: again after `retry_after` seconds
 ├── ConcurrencyConflict               somebody was faster: read again and decide again
 ├── SubscriptionTaken                 another consumer of that name is at work: later
 ├── ProviderError                     again after a short backoff (`retry_after` where known)
@@ -33,12 +37,22 @@ InboxLifecycleError
 │   ├── HistoryBroken
 │   ├── HistoryKept
 │   └── TreeInconsistent
+├── ApiError                          the HTTP API did not serve the client's call
+│   ├── Unauthorised                  check the token
+│   ├── ApiRefused                    mend the call, the token's rights or the base URL: `status` says more
+│   ├── ApiUnreachable                later; `maybe_applied` says whether it may have had its effect
+│   └── ApiAnswerUnreadable           check the base URL, and which version serves there
 └── StepRefused                       this step cannot run inside a host's transaction
 
 Messages carry ids, states and cures; never an address, a key or a payload.
 """
 
+from collections.abc import Mapping
+
 from inbox_lifecycle.verdict import Verdict
+
+#: Refused senders that a message names at most.
+_NAMED = 10
 
 
 class InboxLifecycleError(Exception):
@@ -133,6 +147,44 @@ class TransitionRefused(InboxLifecycleError):
 
 class RetryRefused(TransitionRefused):
     """The gate of `start_warmup` / `retry_warmup` refused, or another call won the race."""
+
+
+class SendersRefused(InboxLifecycleError):
+    """Not every sender is the caller's and `active`; nothing was launched."""
+
+    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+        refused = [f"inbox {inbox_id}: {verdict}" for inbox_id, verdict in verdicts.items() if not verdict.holds]
+        more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+        named = "; ".join(refused[:_NAMED]) + more
+        super().__init__(f"not every sender may send: {named}: leave those out, or wait until they are active")
+        #: Clause by clause, of every sender asked for; those that may send hold.
+        self.verdicts = dict(verdicts)
+
+
+class LaunchInProgress(InboxLifecycleError):
+    """Another launch of this campaign has not ended yet; nothing was sent."""
+
+    def __init__(self, campaign_id: str, retry_after: float | None = None) -> None:
+        super().__init__(f"a launch of campaign {campaign_id} is under way: look at its outcome before the next try")
+        self.campaign_id = campaign_id
+        #: Seconds after which the other launch counts as broken off, where known.
+        self.retry_after = retry_after
+
+
+class ApiKeyNotFound(InboxLifecycleError, LookupError):
+    """There is no such API key."""
+
+    def __init__(self) -> None:
+        super().__init__("no such API key: list them, and name one by its id or by its visible prefix")
+
+
+class AuthenticationUnavailable(InboxLifecycleError):
+    """Whether a token holds cannot be told: the public keys of whoever issues them could not be had."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"the keys that tokens are checked with could not be fetched: try again in {retry_after:g} s")
+        #: Seconds until they are asked for again.
+        self.retry_after = retry_after
 
 
 class ConcurrencyConflict(InboxLifecycleError):
@@ -315,6 +367,59 @@ class TreeInconsistent(HistoryError):
         )
         self.size = size
         self.why = why
+
+
+class ApiError(InboxLifecycleError):
+    """The HTTP API did not serve a call of `inbox_lifecycle.client`; it raises the other errors as the library does."""
+
+
+class Unauthorised(ApiError):
+    """The HTTP API did not take the token; why is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("the HTTP API did not take the token: check it, and whether it has expired or was revoked")
+
+
+class ApiRefused(ApiError):
+    """The HTTP API said no, in a way that has no error of its own here."""
+
+    def __init__(self, status: int, said: str, *, retry_after: float | None = None) -> None:
+        super().__init__(
+            f"the HTTP API refused the call with {status} ({said or 'it does not say why'}): check what the call names,"
+            " what the token may do, and the base URL"
+        )
+        #: The HTTP status.
+        self.status = status
+        self.said = said
+        #: Seconds to wait before the next try, where it said so.
+        self.retry_after = retry_after
+
+
+class ApiUnreachable(ApiError):
+    """No answer came from the HTTP API, or it failed; `maybe_applied` tells whether the call may have taken effect."""
+
+    def __init__(self, why: str, *, maybe_applied: bool = False, retry_after: float | None = None) -> None:
+        doubt = ", and the call may have taken effect" if maybe_applied else ""
+        super().__init__(f"the HTTP API did not answer ({why}){doubt}: try again later")
+        self.why = why
+        self.maybe_applied = maybe_applied
+        #: Seconds to wait before the next try, where it said so.
+        self.retry_after = retry_after
+
+
+class ApiAnswerUnreadable(ApiError):
+    """What answered is not this API, or speaks another version of it."""
+
+    def __init__(self, why: str, *, status: int, maybe_applied: bool = False) -> None:
+        doubt = ", and the call may have taken effect" if maybe_applied else ""
+        super().__init__(
+            f"the answer with {status} is none of the HTTP API's ({why}){doubt}: check the base URL, and which version"
+            " serves there"
+        )
+        self.why = why
+        #: The HTTP status.
+        self.status = status
+        self.maybe_applied = maybe_applied
 
 
 class StepRefused(InboxLifecycleError):

@@ -87,7 +87,14 @@ class Shield:
     budget: float
 
 
-Step = Once | Send | Sleep | Hand | Shield
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Perform another flow by itself, from its beginning to its end: a shield in it ends with it."""
+
+    flow: Generator[Any, Any, Any] = field(repr=False)
+
+
+Step = Once | Send | Sleep | Hand | Shield | Apart
 Flow = Generator[Step, Any, T]
 
 
@@ -164,6 +171,30 @@ def hand(handler: Callable[[T], Any], item: T) -> Flow[None]:
 def shield(budget: float) -> Flow[None]:
     """Ask the driver to finish this flow even if the caller is cancelled, within `budget` seconds."""
     yield Shield(budget)
+
+
+def apart(flow: Flow[T]) -> Flow[T]:
+    """Run a flow whose shield, if it has one, is for itself alone: what comes after it can be cancelled again."""
+    result: T = yield Apart(flow)
+    return result
+
+
+def interleaved(flow: Flow[T], before_each: Callable[[], Flow[None]]) -> Flow[T]:
+    """Run a flow, and before each of its steps another one: what has to go on however long the flow takes."""
+    answer: Any = None
+    failure: Exception | None = None
+    while True:
+        try:
+            step = flow.send(answer) if failure is None else flow.throw(failure)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        yield from before_each()
+        answer, failure = None, None
+        try:
+            answer = yield step
+        except Exception as error:  # noqa: BLE001 - the flow decides what any failure means
+            failure = error
 
 
 def done(value: T) -> Flow[T]:

@@ -12,6 +12,13 @@ from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.errors import InvalidInput
 
 
+class NoProvider(InvalidInput):
+    """The facade was made without a provider, so that no inbox has one."""
+
+    def __init__(self) -> None:
+        super().__init__("this facade has no provider: pass provider=... where it is made")
+
+
 def utc_now() -> datetime:
     """The time, aware and in UTC."""
     return datetime.now(UTC)

@@ -11,8 +11,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from inbox_lifecycle import Inbox, InboxExists, Instantly, ProviderOutcomeUnknown, RetryRefused, TransitionRefused
-from inbox_lifecycle.testing import Sandbox
+from inbox_lifecycle import (
+    Inbox,
+    InboxExists,
+    Instantly,
+    Launch,
+    LaunchInProgress,
+    ProviderOutcomeUnknown,
+    RetryRefused,
+    TransitionRefused,
+)
+from inbox_lifecycle.testing import Operation, Sandbox
 from tests.fix_face import MODES
 from tests.support.contract import (
     ACTIVE,
@@ -20,6 +29,7 @@ from tests.support.contract import (
     OWNER,
     PENDING,
     WARMING,
+    adopted,
     born,
     in_flight,
     lead_back,
@@ -118,6 +128,23 @@ def test_race_of_bans_has_one_winner_at_any_isolation(face: AnyFace, inbox: Inbo
     results = together(*[lambda: face.operator().ban(inbox.id)] * 8)
     assert Counter(map(type, results)) == {Inbox: 1, TransitionRefused: 7}
     assert [event.name for event in face.operator().history(inbox.id)] == ["inbox.registered", "inbox.banned"]
+
+
+def test_race_of_launches_asks_the_provider_once_for_each_success_at_any_isolation(
+    face: AnyFace, provider_sandbox: Sandbox
+) -> None:
+    """Eight launches of one campaign: those that came together with another one are told so, and no claim is left."""
+    campaign = f"campaign-{uuid4()}"
+    senders = [adopted(face, ACTIVE, f"box-{uuid4()}@mail.example.com") for _ in range(3)]
+    ids = [one.id for one in senders]
+    calls = [
+        lambda order=order: face.launch_campaign(campaign, order, owner_id=OWNER) for order in (ids, ids[::-1]) * 4
+    ]
+    kinds = Counter(map(type, together(*calls)))
+    assert set(kinds) <= {Launch, LaunchInProgress}
+    assert kinds[Launch] == provider_sandbox.count(Operation.ACTIVATE) >= 1
+    found = outcomes(face, senders[0])
+    assert (found.count("launched"), found.count(None)) == (kinds[Launch], 0)
 
 
 def test_appends_to_different_inboxes_all_succeed_at_any_isolation(face: AnyFace) -> None:

@@ -19,14 +19,19 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from inbox_lifecycle import __version__
 from inbox_lifecycle.store import (
+    api_keys,
+    bulk_sql,
+    diagnosis,
     erasing,
     exporting,
     feed,
     guards_postgresql,
     guards_sqlite,
+    launching,
     postgresql,
     proving,
     reads,
+    sending,
     sqlite,
     subscriptions,
     travel,
@@ -39,7 +44,20 @@ from tests.support.databases import TestDatabase
 KINDS = ("sqlite", "postgresql")
 
 #: Modules of statements that serve both kinds, or name the one they serve.
-FURTHER = (erasing, exporting, feed, proving, subscriptions, travel, verification_feed)
+FURTHER = (
+    api_keys,
+    bulk_sql,
+    diagnosis,
+    erasing,
+    exporting,
+    feed,
+    launching,
+    proving,
+    sending,
+    subscriptions,
+    travel,
+    verification_feed,
+)
 
 _HEAD = "-- What inbox-lifecycle {version} says to {kind}; it needs revision {needs}.\n"
 _NEEDS = re.compile(r"needs revision (\S+)\.\n")

@@ -67,8 +67,8 @@ def _tables_of(database: TestDatabase) -> set[str]:
         return {line for line in lines if line.startswith(_DECLARED) and not any(word in line for word in _BESIDE)}
     rows = database.execute("select tbl_name, sql from sqlite_schema where type in ('table', 'index') and sql <> ''")
     # A column that came later stands in the line of the one before it.
-    lines = [(table, line) for table, sql in rows for line in _LATER_COLUMN.sub("\n", sql.expandtabs()).splitlines()]
-    parts = [f"{table} {line.strip(' ,')}" for table, line in lines]
+    split = [(table, _LATER_COLUMN.sub("\n", sql.expandtabs()).splitlines()) for table, sql in rows]
+    parts = [f"{table} {line.strip(' ,')}" for table, lines_of_one in split for line in lines_of_one]
     return {part for part in parts if not any(word in part for word in _BESIDE)}
 
 

@@ -21,7 +21,7 @@ def test_two_retries_keep_every_promise_in_every_schedule_on_postgresql(
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("scenario", (*TWO[1:], SETTLING), ids=str)
+@pytest.mark.parametrize("scenario", [*TWO[1:], SETTLING], ids=str)
 def test_two_callers_keep_every_promise_in_every_schedule_on_postgresql(
     on_postgresql: Stage, scenario: Scenario, explore_and_count: Explore
 ) -> None:

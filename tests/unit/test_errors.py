@@ -13,6 +13,11 @@ import inbox_lifecycle
 from inbox_lifecycle import Clause, Verdict, errors
 from inbox_lifecycle.errors import (
     ActorRequired,
+    ApiAnswerUnreadable,
+    ApiKeyNotFound,
+    ApiRefused,
+    ApiUnreachable,
+    AuthenticationUnavailable,
     ConcurrencyConflict,
     HistoryBroken,
     HistoryKept,
@@ -20,6 +25,7 @@ from inbox_lifecycle.errors import (
     InboxExists,
     InboxLifecycleError,
     InboxNotFound,
+    LaunchInProgress,
     MalformedAddress,
     MalformedId,
     MalformedText,
@@ -32,6 +38,7 @@ from inbox_lifecycle.errors import (
     ProviderUnavailable,
     RetryRefused,
     SchemaMismatch,
+    SendersRefused,
     StepRefused,
     StoreContended,
     StoreMisconfigured,
@@ -39,11 +46,13 @@ from inbox_lifecycle.errors import (
     SubscriptionTaken,
     TransitionRefused,
     TreeInconsistent,
+    Unauthorised,
     UnknownEvent,
     WarmupNotRecorded,
 )
 
 VERDICT = Verdict((Clause("status", "pending", "active", held=False),))
+HELD = Verdict((Clause("status", "active", "active", held=True),))
 
 #: One of each, with every word of its message. Classes that only group others are never raised themselves.
 MESSAGES: dict[InboxLifecycleError, str] = {
@@ -64,6 +73,13 @@ MESSAGES: dict[InboxLifecycleError, str] = {
     RetryRefused("i1", "retry_warmup", VERDICT): (
         "inbox i1: retry_warmup refused: status should be pending, found active: read its state instead"
     ),
+    SendersRefused({"i1": VERDICT, "i2": HELD}): (
+        "not every sender may send: inbox i1: status should be pending, found active: leave those out, "
+        "or wait until they are active"
+    ),
+    LaunchInProgress("c1", 12.5): "a launch of campaign c1 is under way: look at its outcome before the next try",
+    ApiKeyNotFound(): "no such API key: list them, and name one by its id or by its visible prefix",
+    AuthenticationUnavailable(5.0): "the keys that tokens are checked with could not be fetched: try again in 5 s",
     ConcurrencyConflict("i1", 2, 3): "inbox i1 is at version 3, not at version 2: read it again and decide again",
     ConcurrencyConflict("i1", None, 3): (
         "inbox i1 is at version 3, not at another version: read it again and decide again"
@@ -108,6 +124,19 @@ MESSAGES: dict[InboxLifecycleError, str] = {
         "keep that checkpoint, and run `inbox-lifecycle verify`"
     ),
     NoteInvalid("this is not a signed note: do not trust it"): "this is not a signed note: do not trust it",
+    Unauthorised(): "the HTTP API did not take the token: check it, and whether it has expired or was revoked",
+    ApiRefused(404, "Campaign not found"): (
+        "the HTTP API refused the call with 404 (Campaign not found): check what the call names, what the token may do,"
+        " and the base URL"
+    ),
+    ApiUnreachable("ConnectError"): "the HTTP API did not answer (ConnectError): try again later",
+    ApiUnreachable("it failed with 502", maybe_applied=True): (
+        "the HTTP API did not answer (it failed with 502), and the call may have taken effect: try again later"
+    ),
+    ApiAnswerUnreadable("it is no answer", status=204, maybe_applied=True): (
+        "the answer with 204 is none of the HTTP API's (it is no answer), and the call may have taken effect: check the"
+        " base URL, and which version serves there"
+    ),
     StepRefused("Send"): (
         "Send cannot run inside a host's transaction, which would wait for the network: "
         "call it on Inboxes itself, outside the transaction"
@@ -118,7 +147,7 @@ IDS = [f"{type(error).__name__}-{number}" for number, error in enumerate(MESSAGE
 
 #: The branches whose cure is what the branch itself says, in the tree, to the reader of any of its errors.
 CURED_BY_BRANCH = (MalformedAddress, MalformedText, NoSuchPoint, NoteInvalid, WarmupNotRecorded)
-CURE = re.compile(r"\b(pass|use|wrap|find|read|try|run|leave|install|export|call|check|retry)\b")
+CURE = re.compile(r"\b(pass|use|wrap|find|read|try|run|leave|install|export|call|check|retry|list)\b")
 
 
 def ours(kind: type[InboxLifecycleError]) -> list[type[InboxLifecycleError]]:
@@ -153,6 +182,7 @@ def test_the_tree_names_the_standard_errors_they_are() -> None:
         "InvalidInput": "ValueError",
         "InboxNotFound": "LookupError",
         "NoSuchPoint": "LookupError",
+        "ApiKeyNotFound": "LookupError",
         "ProofInvalid": "ValueError",
     }
     for name, base in named.items():

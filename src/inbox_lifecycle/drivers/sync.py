@@ -18,7 +18,7 @@ from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
 from inbox_lifecycle.drivers.transport import BoundedTransport
 from inbox_lifecycle.drivers.turns import Turns, turns_for
-from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step, UnfitHandler
+from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step, UnfitHandler
 from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
 
@@ -144,6 +144,8 @@ class SyncDriver:
                 return _handled(handler(item))
             case Shield():
                 return None
+            case Apart(flow):
+                return self.run(flow)
             case Once():
                 return self._database.perform(step)
 

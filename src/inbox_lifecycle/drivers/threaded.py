@@ -21,7 +21,7 @@ from inbox_lifecycle.drivers.database import is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
-from inbox_lifecycle.flow import Flow, Hand, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
@@ -197,6 +197,8 @@ class AsyncDriver:
                 return await given if inspect.isawaitable(given) else None
             case Shield():
                 return None
+            case Apart(flow):
+                return await self._run(flow)
             case Once():
                 return await self._database.perform(step)
 

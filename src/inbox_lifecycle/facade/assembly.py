@@ -16,7 +16,7 @@ from inbox_lifecycle.errors import InvalidInput, StoreMisconfigured
 from inbox_lifecycle.facade.calls import Calls
 from inbox_lifecycle.store.engine import is_memory, is_prepared, make_engine
 from inbox_lifecycle.store.session import backend_for
-from inbox_lifecycle.terms import Terms, aware, utc_now
+from inbox_lifecycle.terms import NoProvider, Terms, aware, utc_now
 
 #: A provider, a callable from inbox to provider, or None for a facade that never asks one.
 AnyProvider = Any
@@ -94,4 +94,4 @@ def _provider_for(provider: AnyProvider, one: AnyProvider | None) -> Callable[[I
 
 
 def _no_provider(_inbox: Inbox) -> Any:
-    raise InvalidInput("this facade has no provider: pass provider=... where it is made")
+    raise NoProvider

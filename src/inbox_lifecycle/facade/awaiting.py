@@ -22,14 +22,15 @@ from inbox_lifecycle.drivers.threaded import AsyncDriver
 from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls
 from inbox_lifecycle.facade.assembly_async import make_async_driver
-from inbox_lifecycle.facade.awaiting_base import Facade
+from inbox_lifecycle.facade.awaiting_keys import KeyReader
 from inbox_lifecycle.facade.awaiting_operator import AsyncOperator
+from inbox_lifecycle.facade.awaiting_sending import Sending
 from inbox_lifecycle.facade.calls import AnyId, SchemaLook, read_owner
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
 
 
-class AsyncInboxes(Facade):
+class AsyncInboxes(KeyReader, Sending):
     """The inboxes of one database, for callers who own them; `operator(actor=...)` works across owners.
 
     Safe to share between tasks. What each error means to a caller is drawn in `inbox_lifecycle.errors`.
@@ -204,22 +205,33 @@ class AsyncInboxes(Facade):
             self._calls.warm(inbox_id, owner_id=owner_id, kind=AttemptKind.RETRY, idempotency_key=idempotency_key)
         )
 
-    def history(self, inbox_id: AnyId, *, owner_id: AnyId) -> AsyncIterator[RecordedEvent]:
+    def history(self, inbox_id: AnyId, *, owner_id: AnyId, after: int = 0) -> AsyncIterator[RecordedEvent]:
         """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Args:
+            inbox_id: the inbox.
+            owner_id: whose it is.
+            after: the version after which the reading begins; 0 for the birth.
 
         Raises:
             InboxNotFound: no such inbox, not the caller's, or erased.
             UnknownEvent: a newer version of the library wrote an event.
         """
-        return self._history(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id))
+        return self._history(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id), after)
 
-    def attempts(self, inbox_id: AnyId, *, owner_id: AnyId) -> AsyncIterator[Attempt]:
+    def attempts(self, inbox_id: AnyId, *, owner_id: AnyId, after: AnyId | None = None) -> AsyncIterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
+
+        Args:
+            inbox_id: the inbox.
+            owner_id: whose it is.
+            after: the id of the attempt after which the reading begins; None for the first one.
 
         Raises:
             InboxNotFound: no such inbox, not the caller's, or erased.
         """
-        return self._attempts(InboxId(read_id("inbox_id", inbox_id)), read_owner(owner_id))
+        known, mark = InboxId(read_id("inbox_id", inbox_id)), None if after is None else read_id("after", after)
+        return self._attempts(known, read_owner(owner_id), mark)
 
     async def as_of(
         self,

@@ -25,6 +25,15 @@ class Facade:
     _driver: AsyncDriver | AsyncBoundDriver
     _schema: SchemaLook
 
+    async def check_schema(self) -> str:
+        """The revision that the database's schema is at, asked for anew each time, as a readiness probe does.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+            SchemaMismatch: this version of the library does not work on that schema.
+        """
+        return await self._driver.run(self._calls.check_schema())
+
     async def _run(self, flow: Flow[T]) -> T:
         if not self._schema.passed:
             await self._driver.run(self._calls.check_schema())
@@ -38,9 +47,8 @@ class Facade:
             raise StepRefused("signing", "which could be rolled back")
         return await self._run(flow)
 
-    async def _history(self, inbox_id: InboxId, owner_id: str | None) -> AsyncIterator[RecordedEvent]:
+    async def _history(self, inbox_id: InboxId, owner_id: str | None, after: int) -> AsyncIterator[RecordedEvent]:
         bound = await self._run(history.history_bound(inbox_id=inbox_id, owner_id=owner_id))
-        after = 0
         while after < bound:
             for event in await self._run(
                 history.history_page(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound)
@@ -48,9 +56,9 @@ class Facade:
                 yield event
                 after = event.version
 
-    async def _attempts(self, inbox_id: InboxId, owner_id: str | None) -> AsyncIterator[Attempt]:
+    async def _attempts(self, inbox_id: InboxId, owner_id: str | None, after: str | None) -> AsyncIterator[Attempt]:
         await self._run(history.get(inbox_id=inbox_id, owner_id=owner_id))
-        after, full = FIRST_ID, True
+        after, full = after or FIRST_ID, True
         while full:
             page = await self._run(history.attempts_page(inbox_id=inbox_id, owner_id=owner_id, after=after))
             for attempt in page:

@@ -10,6 +10,9 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Status, WarmupSt
 from inbox_lifecycle.drivers.bound_async import AsyncBoundDriver
 from inbox_lifecycle.drivers.threaded import AsyncDriver
 from inbox_lifecycle.facade.awaiting_audit import AuditAsyncOperator
+from inbox_lifecycle.facade.awaiting_bulk import BulkOperator
+from inbox_lifecycle.facade.awaiting_keys import KeyOperator
+from inbox_lifecycle.facade.awaiting_sending import SendingOperator
 from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.lifecycle.pruning import BEGINNING, prune_page
@@ -20,7 +23,7 @@ from inbox_lifecycle.store.erasing import Mark
 T = TypeVar("T")
 
 
-class AsyncOperator(AuditAsyncOperator):
+class AsyncOperator(AuditAsyncOperator, BulkOperator, KeyOperator, SendingOperator):
     """The inboxes across owners, erased ones included; made by `AsyncInboxes.operator`."""
 
     def __init__(self, driver: AsyncDriver | AsyncBoundDriver, calls: Calls, schema: SchemaLook) -> None:
@@ -263,22 +266,31 @@ class AsyncOperator(AuditAsyncOperator):
             pruned += count
         return pruned
 
-    def history(self, inbox_id: AnyId) -> AsyncIterator[RecordedEvent]:
+    def history(self, inbox_id: AnyId, *, after: int = 0) -> AsyncIterator[RecordedEvent]:
         """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Args:
+            inbox_id: the inbox.
+            after: the version after which the reading begins; 0 for the birth.
 
         Raises:
             InboxNotFound: no such inbox.
             UnknownEvent: a newer version of the library wrote an event.
         """
-        return self._history(InboxId(read_id("inbox_id", inbox_id)), None)
+        return self._history(InboxId(read_id("inbox_id", inbox_id)), None, after)
 
-    def attempts(self, inbox_id: AnyId) -> AsyncIterator[Attempt]:
+    def attempts(self, inbox_id: AnyId, *, after: AnyId | None = None) -> AsyncIterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
+
+        Args:
+            inbox_id: the inbox.
+            after: the id of the attempt after which the reading begins; None for the first one.
 
         Raises:
             InboxNotFound: no such inbox.
         """
-        return self._attempts(InboxId(read_id("inbox_id", inbox_id)), None)
+        known, mark = InboxId(read_id("inbox_id", inbox_id)), None if after is None else read_id("after", after)
+        return self._attempts(known, None, mark)
 
     async def reconcile(self, *, limit: int | None = None) -> Reconciled:
         """Settle what calls left open: ask the provider about every attempt past its lease, and act on its behalf.

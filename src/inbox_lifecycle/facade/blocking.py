@@ -21,8 +21,9 @@ from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls, open_database
-from inbox_lifecycle.facade.blocking_base import Facade
+from inbox_lifecycle.facade.blocking_keys import KeyReader
 from inbox_lifecycle.facade.blocking_operator import Operator
+from inbox_lifecycle.facade.blocking_sending import Sending
 from inbox_lifecycle.facade.calls import AnyId, SchemaLook, read_owner
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class Inboxes(Facade):
+class Inboxes(KeyReader, Sending):
     """The inboxes of one database, for callers who own them; `operator(actor=...)` works across owners.
 
     Safe to share between threads. What each error means to a caller is drawn in `inbox_lifecycle.errors`.
@@ -214,8 +215,13 @@ class Inboxes(Facade):
             self._calls.warm(inbox_id, owner_id=owner_id, kind=AttemptKind.RETRY, idempotency_key=idempotency_key)
         )
 
-    def history(self, inbox_id: AnyId, *, owner_id: AnyId) -> Iterator[RecordedEvent]:
+    def history(self, inbox_id: AnyId, *, owner_id: AnyId, after: int = 0) -> Iterator[RecordedEvent]:
         """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Args:
+            inbox_id: the inbox.
+            owner_id: whose it is.
+            after: the version after which the reading begins; 0 for the birth.
 
         Raises:
             InboxNotFound: no such inbox, not the caller's, or erased.
@@ -224,18 +230,23 @@ class Inboxes(Facade):
         known = InboxId(read_id("inbox_id", inbox_id))
         owner = read_owner(owner_id)
         bound = self._run(history.history_bound(inbox_id=known, owner_id=owner))
-        return self._history(known, owner, bound)
+        return self._history(known, owner, bound, after)
 
-    def attempts(self, inbox_id: AnyId, *, owner_id: AnyId) -> Iterator[Attempt]:
+    def attempts(self, inbox_id: AnyId, *, owner_id: AnyId, after: AnyId | None = None) -> Iterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
+
+        Args:
+            inbox_id: the inbox.
+            owner_id: whose it is.
+            after: the id of the attempt after which the reading begins; None for the first one.
 
         Raises:
             InboxNotFound: no such inbox, not the caller's, or erased.
         """
-        known = InboxId(read_id("inbox_id", inbox_id))
+        known, mark = InboxId(read_id("inbox_id", inbox_id)), None if after is None else read_id("after", after)
         owner = read_owner(owner_id)
         self._run(history.get(inbox_id=known, owner_id=owner))
-        return self._attempts(known, owner)
+        return self._attempts(known, owner, mark)
 
     def as_of(
         self,

@@ -25,6 +25,15 @@ class Facade:
     _driver: SyncDriver | BoundDriver
     _schema: SchemaLook
 
+    def check_schema(self) -> str:
+        """The revision that the database's schema is at, asked for anew each time, as a readiness probe does.
+
+        Raises:
+            StoreUnavailable: the database did not answer.
+            SchemaMismatch: this version of the library does not work on that schema.
+        """
+        return self._driver.run(self._calls.check_schema())
+
     def _run(self, flow: Flow[T]) -> T:
         if not self._schema.passed:
             self._driver.run(self._calls.check_schema())
@@ -38,8 +47,7 @@ class Facade:
             raise StepRefused("signing", "which could be rolled back")
         return self._run(flow)
 
-    def _history(self, inbox_id: InboxId, owner_id: str | None, bound: int) -> Iterator[RecordedEvent]:
-        after = 0
+    def _history(self, inbox_id: InboxId, owner_id: str | None, bound: int, after: int) -> Iterator[RecordedEvent]:
         while after < bound:
             for event in self._run(
                 history.history_page(inbox_id=inbox_id, owner_id=owner_id, after=after, bound=bound)
@@ -47,8 +55,8 @@ class Facade:
                 yield event
                 after = event.version
 
-    def _attempts(self, inbox_id: InboxId, owner_id: str | None) -> Iterator[Attempt]:
-        after, full = FIRST_ID, True
+    def _attempts(self, inbox_id: InboxId, owner_id: str | None, after: str | None) -> Iterator[Attempt]:
+        after, full = after or FIRST_ID, True
         while full:
             page = self._run(history.attempts_page(inbox_id=inbox_id, owner_id=owner_id, after=after))
             yield from page

@@ -11,6 +11,9 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Status, WarmupSt
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade.blocking_audit import AuditOperator
+from inbox_lifecycle.facade.blocking_bulk import BulkOperator
+from inbox_lifecycle.facade.blocking_keys import KeyOperator
+from inbox_lifecycle.facade.blocking_sending import SendingOperator
 from inbox_lifecycle.facade.calls import AnyId, Calls, SchemaLook
 from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.lifecycle.pruning import BEGINNING, prune_page
@@ -21,7 +24,7 @@ from inbox_lifecycle.store.erasing import Mark
 T = TypeVar("T")
 
 
-class Operator(AuditOperator):
+class Operator(AuditOperator, BulkOperator, KeyOperator, SendingOperator):
     """The inboxes across owners, erased ones included; made by `Inboxes.operator`."""
 
     def __init__(self, driver: SyncDriver | BoundDriver, calls: Calls, schema: SchemaLook) -> None:
@@ -264,8 +267,12 @@ class Operator(AuditOperator):
             pruned += count
         return pruned
 
-    def history(self, inbox_id: AnyId) -> Iterator[RecordedEvent]:
+    def history(self, inbox_id: AnyId, *, after: int = 0) -> Iterator[RecordedEvent]:
         """The inbox's events in order of version, up to the newest one there is when the reading begins.
+
+        Args:
+            inbox_id: the inbox.
+            after: the version after which the reading begins; 0 for the birth.
 
         Raises:
             InboxNotFound: no such inbox.
@@ -273,17 +280,21 @@ class Operator(AuditOperator):
         """
         known = InboxId(read_id("inbox_id", inbox_id))
         bound = self._run(history.history_bound(inbox_id=known, owner_id=None))
-        return self._history(known, None, bound)
+        return self._history(known, None, bound, after)
 
-    def attempts(self, inbox_id: AnyId) -> Iterator[Attempt]:
+    def attempts(self, inbox_id: AnyId, *, after: AnyId | None = None) -> Iterator[Attempt]:
         """The attempts on the inbox, in the order they were opened.
+
+        Args:
+            inbox_id: the inbox.
+            after: the id of the attempt after which the reading begins; None for the first one.
 
         Raises:
             InboxNotFound: no such inbox.
         """
-        known = InboxId(read_id("inbox_id", inbox_id))
+        known, mark = InboxId(read_id("inbox_id", inbox_id)), None if after is None else read_id("after", after)
         self._run(history.get(inbox_id=known, owner_id=None))
-        return self._attempts(known, None)
+        return self._attempts(known, None, mark)
 
     def reconcile(self, *, limit: int | None = None) -> Reconciled:
         """Settle what calls left open: ask the provider about every attempt past its lease, and act on its behalf.

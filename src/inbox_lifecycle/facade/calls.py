@@ -64,9 +64,9 @@ class Calls:
             raise InvalidInput("an operator has a name: pass actor=...")
         return replace(self, actor=check_text("actor", actor))
 
-    def check_schema(self) -> Flow[None]:
-        """Nothing, if this code works on the database's schema."""
-        check_revision((yield from again(Revision())))
+    def check_schema(self) -> Flow[str]:
+        """The revision of the database's schema, if this code works on it."""
+        return check_revision((yield from again(Revision())))
 
     def register(
         self,
@@ -214,6 +214,10 @@ class Calls:
             context=self._context(reason=reason, idempotency_key=idempotency_key),
             expected_version=expected_version,
         )
+
+    def context(self, *, owner_id: AnyId | None = None) -> Context:
+        """Who acts, why and from where, in a call that begins now."""
+        return self._context(owner_id=owner_id)
 
     def _context(
         self, *, owner_id: AnyId | None = None, reason: str | None = None, idempotency_key: str | None = None

@@ -91,7 +91,7 @@ def record_warmup_started(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[
     """
     yield from shield(terms.recording_budget)
     deadline = terms.monotonic() + terms.recording_budget
-    statement = _commit(terms, seen, acceptor)
+    statement = commit_of(terms, seen, acceptor)
     try:
         for misses in range(_MISSES):
             # A caller's first run is the hot path; `reconcile` must not wait for a lock in front of all the others.
@@ -105,6 +105,37 @@ def record_warmup_started(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[
         logger.warning("attempt %s accepted but not recorded: %s", acceptor.attempt_id, failure)
         raise WarmupNotRecorded(seen.inbox.id) from failure
     raise WarmupNotRecorded(seen.inbox.id)
+
+
+def commit_of(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
+    """The statement that records an acceptance, its event encoded for good."""
+    inbox = seen.inbox
+    now = terms.recorded_at(inbox)
+    event = encode_event(
+        WarmupStarted(
+            attempt_id=acceptor.attempt_id,
+            kind=acceptor.kind,
+            acceptance=Acceptance.ENABLED if isinstance(acceptor.answer, Enabled) else Acceptance.ALREADY_WARMING,
+            job_id=acceptor.answer.job_id if isinstance(acceptor.answer, Enabled) else None,
+            recorder=acceptor.recorder,
+        ),
+        decide(inbox.state, COMMANDS[acceptor.kind], inbox_id=inbox.id),
+        # By the unclamped clock, so that verification can tell how far it ran behind.
+        event_id=new_id(terms.clock()),
+        inbox_id=inbox.id,
+        version=inbox.version + 1,
+        previous=seen.head_hash,
+        recorded_at=now,
+        context=acceptor.context,
+    )
+    return CommitWarmup(
+        event=event,
+        seen_version=inbox.version,
+        owner_id=inbox.owner_id,
+        attempt_id=acceptor.attempt_id,
+        now=now,
+        patience=terms.recording_budget,
+    )
 
 
 def answer_by_key(inbox: Inbox, landed: Landed, *, name: str = WARMUP_STARTED) -> Inbox:
@@ -184,36 +215,6 @@ def look_until(terms: Terms, deadline: float, statement: Statement[T]) -> Flow[T
         except StoreContended:
             if terms.monotonic() >= deadline:
                 raise StoreUnavailable(f"{statement.name} stayed contended") from None
-
-
-def _commit(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
-    inbox = seen.inbox
-    now = terms.recorded_at(inbox)
-    event = encode_event(
-        WarmupStarted(
-            attempt_id=acceptor.attempt_id,
-            kind=acceptor.kind,
-            acceptance=Acceptance.ENABLED if isinstance(acceptor.answer, Enabled) else Acceptance.ALREADY_WARMING,
-            job_id=acceptor.answer.job_id if isinstance(acceptor.answer, Enabled) else None,
-            recorder=acceptor.recorder,
-        ),
-        decide(inbox.state, COMMANDS[acceptor.kind], inbox_id=inbox.id),
-        # By the unclamped clock, so that verification can tell how far it ran behind.
-        event_id=new_id(terms.clock()),
-        inbox_id=inbox.id,
-        version=inbox.version + 1,
-        previous=seen.head_hash,
-        recorded_at=now,
-        context=acceptor.context,
-    )
-    return CommitWarmup(
-        event=event,
-        seen_version=inbox.version,
-        owner_id=inbox.owner_id,
-        attempt_id=acceptor.attempt_id,
-        now=now,
-        patience=terms.recording_budget,
-    )
 
 
 def _commit_once(terms: Terms, statement: CommitWarmup, deadline: float, *, first: bool) -> Flow[Inbox | None]:

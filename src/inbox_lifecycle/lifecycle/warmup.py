@@ -47,6 +47,7 @@ from inbox_lifecycle.providers.port import (
     Busy,
     EnableAnswer,
     Enabled,
+    Provider,
     Rejected,
     Throttled,
     Unavailable,
@@ -92,7 +93,7 @@ def request_warmup(
     )
     seen = yield from _open_attempt(terms, call)
     answer = _gate(call, seen) or (yield from _ask(terms, seen.inbox))
-    if isinstance(answer, _Failure):
+    if isinstance(answer, Failure):
         return (yield from _fail(terms, call, seen, answer))
     if isinstance(answer, Unknown):
         # Not a closing: the attempt stays open until the truth is known.
@@ -118,7 +119,7 @@ def _open_attempt(terms: Terms, call: Call) -> Flow[Seen]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
     """How an attempt closes, and what its caller is told."""
 
     outcome: str
@@ -127,7 +128,7 @@ class _Failure:
     error: Exception
 
 
-def _gate(call: Call, seen: Seen) -> _Failure | None:
+def _gate(call: Call, seen: Seen) -> Failure | None:
     """The refusal, if the rules refuse or the call's key has its success already."""
     if seen.keyed is not None:
         return _refused(RetryRefused(call.inbox_id, f"{call.kind}_warmup", spent(seen.keyed)))
@@ -138,39 +139,47 @@ def _gate(call: Call, seen: Seen) -> _Failure | None:
     return None
 
 
-def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown | _Failure]:
-    try:
-        provider = provider_of(terms, inbox)
-    except ProviderRejected as error:
-        return _Failure("rejected", {"status": None, "reason": error.detail}, error)
-    except Exception as error:  # noqa: BLE001 - the host's own callable: its error goes up to the host as it is
-        return _Failure("unavailable", {"reason": "no_provider"}, error)
+def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown | Failure]:
+    provider = provider_or_failure(terms, inbox)
+    if isinstance(provider, Failure):
+        return provider
     answers = yield from provider.enable_warmup([mailbox_of(inbox)])
     answer: EnableAnswer = answers[inbox.id]
-    return answer if isinstance(answer, Enabled | AlreadyWarming | Unknown) else _failure(inbox.provider, answer)
+    return answer if isinstance(answer, Enabled | AlreadyWarming | Unknown) else failure_of(inbox.provider, answer)
 
 
-def _refused(refusal: RetryRefused) -> _Failure:
-    return _Failure("refused", refusal.verdict.as_list(), refusal)
+def provider_or_failure(terms: Terms, inbox: Inbox) -> Provider | Failure:
+    """The provider that serves an inbox, or what it means that there is none."""
+    try:
+        return provider_of(terms, inbox)
+    except ProviderRejected as error:
+        return Failure("rejected", {"status": None, "reason": error.detail}, error)
+    except Exception as error:  # noqa: BLE001 - the host's own callable: its error goes up to the host as it is
+        return Failure("unavailable", {"reason": "no_provider"}, error)
 
 
-def _failure(provider: str, answer: Rejected | Throttled | Busy | Unavailable) -> _Failure:
+def _refused(refusal: RetryRefused) -> Failure:
+    return Failure("refused", refusal.verdict.as_list(), refusal)
+
+
+def failure_of(provider: str, answer: Rejected | Throttled | Busy | Unavailable) -> Failure:
+    """What a provider's "no" means for the attempt and for its caller."""
     match answer:
         case Rejected(status, reason):
             error: ProviderError = ProviderRejected(provider, reason, status=status)
-            return _Failure("rejected", {"status": status, "reason": reason}, error)
+            return Failure("rejected", {"status": status, "reason": reason}, error)
         case Throttled(after):
-            return _Failure("throttled", {"retry_after": after}, ProviderThrottled(provider, retry_after=after))
+            return Failure("throttled", {"retry_after": after}, ProviderThrottled(provider, retry_after=after))
         case Busy(after):
-            return _Failure("busy", {"retry_after": after}, ProviderBusy(provider, retry_after=after))
+            return Failure("busy", {"retry_after": after}, ProviderBusy(provider, retry_after=after))
         case Unavailable(reason, after):
             error = ProviderUnavailable(provider, reason, retry_after=after)
-            return _Failure("unavailable", {"reason": reason, "retry_after": after}, error)
+            return Failure("unavailable", {"reason": reason, "retry_after": after}, error)
         case _:
             assert_never(answer)
 
 
-def _fail(terms: Terms, call: Call, seen: Seen, failure: _Failure) -> Flow[Inbox]:
+def _fail(terms: Terms, call: Call, seen: Seen, failure: Failure) -> Flow[Inbox]:
     """Close the attempt and raise, unless the call's idempotency key has its success by now."""
     statement = CloseAttempt(
         inbox_id=call.inbox_id,

@@ -40,7 +40,7 @@ class OpenTheAttempt:
     def run(self, session: Session) -> Seen | None:
         """The inbox as the gate will see it."""
         values = {
-            **_context_values(self.context),
+            **context_values(self.context),
             "inbox_id": self.inbox_id,
             "owner_id": self.owner_id,
             "attempt_id": self.attempt_id,
@@ -190,7 +190,8 @@ def spelling(session: Session) -> ModuleType:
     return sqlite if session.backend.is_sqlite else postgresql
 
 
-def _context_values(context: Context) -> dict[str, object]:
+def context_values(context: Context) -> dict[str, object]:
+    """What stands beside an event or an attempt, its owner aside, as parameters."""
     return {
         "actor": context.actor,
         "reason": context.reason,
@@ -203,7 +204,7 @@ def _context_values(context: Context) -> dict[str, object]:
 def event_values(session: Session, event: EncodedEvent) -> Values:
     """An event and what stands beside it, as parameters."""
     return {
-        **_context_values(event.context),
+        **context_values(event.context),
         "context_owner_id": event.context.owner_id,
         "context_key": event.context_key,
         "inbox_id": event.inbox_id,

@@ -22,14 +22,15 @@ def works_on(found: str | None) -> bool:
     return have is not None and need is not None and have[0] == need[0] and have[1] >= need[1]
 
 
-def check_revision(found: str | None) -> None:
-    """Nothing, if this code works on that revision.
+def check_revision(found: str | None) -> str:
+    """The revision, if this code works on it.
 
     Raises:
         SchemaMismatch: it does not.
     """
-    if not works_on(found):
+    if found is None or not works_on(found):
         raise SchemaMismatch(found, HEAD)
+    return found
 
 
 def generation_and_serial(revision: str | None) -> tuple[int, int] | None:

@@ -1,5 +1,36 @@
 -- What inbox-lifecycle 0.1.0 says to postgresql; it needs revision 1.0006.
 
+-- api_keys_api_keys
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from "inbox_lifecycle".inbox_api_keys where id > cast($1 as uuid)
+order by id limit cast($2 as integer);
+
+-- api_keys_api_keys_of_owner
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from "inbox_lifecycle".inbox_api_keys where owner_id = cast($1 as text) and id > cast($2 as uuid)
+order by id limit cast($3 as integer);
+
+-- api_keys_find_api_key
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by, hash, (revoked_at is null and (expires_at is null or expires_at > statement_timestamp())) as holds
+from "inbox_lifecycle".inbox_api_keys where prefix = cast($1 as text);
+
+-- api_keys_insert_api_key_postgresql
+insert into "inbox_lifecycle".inbox_api_keys (id, prefix, hash, owner_id, label, created_by, created_at, expires_at)
+values (cast($1 as uuid), cast($2 as text), cast($3 as bytea), cast($4 as text),
+        cast($5 as text), cast($6 as text), statement_timestamp(), statement_timestamp() + make_interval(secs => cast($7 as double precision)))
+on conflict (id) do update set revoked_at = inbox_api_keys.revoked_at
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
+-- api_keys_revoke_api_key_by_id
+update "inbox_lifecycle".inbox_api_keys
+set revoked_at = coalesce(revoked_at, statement_timestamp()), revoked_by = coalesce(revoked_by, cast($1 as text))
+where id = cast($2 as uuid)
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
+-- api_keys_revoke_api_key_by_prefix
+update "inbox_lifecycle".inbox_api_keys
+set revoked_at = coalesce(revoked_at, statement_timestamp()), revoked_by = coalesce(revoked_by, cast($1 as text))
+where prefix = cast($2 as text)
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
 -- attempts_as_operator
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
 from "inbox_lifecycle".inbox_attempts a join "inbox_lifecycle".inboxes i on i.id = a.inbox_id
@@ -27,6 +58,147 @@ where (owner_id is not null or actor is not null or reason is not null or correl
        or causation_id is not null or idempotency_key is not null)
   and exists (select 1 from "inbox_lifecycle".inboxes i where i.id = inbox_id and i.erased_at is not null)
   and inbox_id = cast($1 as uuid);
+
+-- bulk_sql_claim_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+)
+insert into "inbox_lifecycle".inbox_attempts
+    (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable,
+     owner_id, actor, reason, correlation_id, causation_id, claim)
+select i.id, w.attempt_id, 'retry', i.version, i.status, i.warmup_status, cast($2 as timestamptz), statement_timestamp() + make_interval(secs => cast($3 as double precision)), false,
+       i.owner_id, cast($4 as text), cast($5 as text), cast($6 as text),
+       cast($7 as text), 'bulk'
+from wanted w join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+where i.id = any(array(select inbox_id from wanted)) and i.erased_at is null
+order by i.id
+on conflict do nothing;
+
+-- bulk_sql_close_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb))
+        as w(inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text)
+)
+update "inbox_lifecycle".inbox_attempts a
+set outcome = w.outcome, closed_at = cast($2 as timestamptz), detail = w.detail
+from wanted w
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
+  and (a.owner_id = w.owner_id or a.owner_id is null) and a.inbox_id = any(array(select inbox_id from wanted));
+
+-- bulk_sql_commits_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(
+        inbox_id uuid, attempt_id uuid, seen_version integer, owner_id text, event_id uuid, name text, schema integer,
+        from_status text, from_warmup_status text, status text, warmup_status text, recorded_at timestamptz,
+        entry bytea, hash bytea, previous_hash bytea, context_owner_id text, actor text, reason text,
+        correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+), patience as materialized (
+    select set_config('lock_timeout', $2, true) as lock_timeout
+), fence as materialized (
+    select w.*
+    from "inbox_lifecycle".inbox_attempts a join wanted w on w.inbox_id = a.inbox_id and w.attempt_id = a.id, patience
+    where patience.lock_timeout is not null and a.inbox_id = any(array(select inbox_id from wanted)) and a.outcome is null
+    order by a.inbox_id
+    for update of a
+), older as materialized (
+    select a.inbox_id, a.id from "inbox_lifecycle".inbox_attempts a
+    where a.inbox_id = any(array(select inbox_id from wanted)) and a.id <> all(array(select attempt_id from wanted)) and a.outcome is null
+      and a.kind <> 'launch' and a.lease_until < statement_timestamp()
+    for update skip locked
+), swap as (
+    update "inbox_lifecycle".inboxes i
+    set status = f.status, warmup_status = f.warmup_status, version = i.version + 1, head_hash = f.hash,
+        updated_at = f.recorded_at
+    from fence f
+    where i.id = f.inbox_id and i.id = any(array(select inbox_id from wanted)) and i.version = f.seen_version
+      and i.status = f.from_status and i.warmup_status = f.from_warmup_status
+      and i.owner_id is not distinct from f.owner_id
+    returning i.*
+), event as (
+    insert into "inbox_lifecycle".inbox_events
+        (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+         recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
+         idempotency_key, context_key)
+    select i.id, i.version, f.event_id, f.name, f.schema, f.from_status, f.from_warmup_status, i.status,
+           i.warmup_status, i.updated_at, f.entry, i.head_hash, f.previous_hash, f.context_owner_id, f.actor, f.reason,
+           f.correlation_id, f.causation_id, f.idempotency_key, f.context_key
+    from swap i join fence f on f.inbox_id = i.id
+), queued as (
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap order by id
+), closed as (
+    update "inbox_lifecycle".inbox_attempts a
+    set outcome = 'moved', closed_at = f.recorded_at, event_version = i.version
+    from swap i join fence f on f.inbox_id = i.id
+    where a.inbox_id = i.id and a.id = f.attempt_id and a.inbox_id = any(array(select inbox_id from wanted))
+), superseded as (
+    update "inbox_lifecycle".inbox_attempts a
+    set outcome = 'superseded', closed_at = i.updated_at
+    from swap i join older on older.inbox_id = i.id
+    where a.inbox_id = i.id and a.id = older.id and a.inbox_id = any(array(select inbox_id from wanted))
+)
+select id from swap;
+
+-- bulk_sql_count_stuck_of_all
+select count(*) from "inbox_lifecycle".inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and 1 = 1
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp());
+
+-- bulk_sql_count_stuck_of_one
+select count(*) from "inbox_lifecycle".inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and i.owner_id = cast($3 as text)
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp());
+
+-- bulk_sql_hold_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+), held as (
+    update "inbox_lifecycle".inbox_attempts a
+    set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status, lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))
+    from wanted w join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+    where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
+      and a.inbox_id = any(array(select inbox_id from wanted)) and i.id = any(array(select inbox_id from wanted))
+    returning a.inbox_id
+)
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, held.inbox_id is not null
+from wanted w
+join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+left join held on held.inbox_id = i.id
+where i.id = any(array(select inbox_id from wanted));
+
+-- bulk_sql_prolong_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+)
+update "inbox_lifecycle".inbox_attempts a set lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))
+from wanted w
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null and a.inbox_id = any(array(select inbox_id from wanted));
+
+-- bulk_sql_stuck_of_all
+select i.id from "inbox_lifecycle".inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and 1 = 1
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+order by i.id
+limit cast($3 as integer);
+
+-- bulk_sql_stuck_of_one
+select i.id from "inbox_lifecycle".inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and i.owner_id = cast($3 as text)
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+order by i.id
+limit cast($4 as integer);
 
 -- clear_mark
 update "inbox_lifecycle".inbox_attempts set to_disable = false
@@ -184,6 +356,80 @@ select (select count(*) from "inbox_lifecycle".inbox_events),
 
 -- count_inboxes
 select count(*) from "inbox_lifecycle".inboxes;
+
+-- diagnosis_attempts_to_disable
+select count(*) from (
+    select 1 from "inbox_lifecycle".inbox_attempts a where a.to_disable order by a.inbox_id, a.id limit cast($1 as integer)
+) m;
+
+-- diagnosis_missing_rights_postgresql
+with ours as (
+    select c.oid, c.relname
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1
+), wanted as (
+    select o.oid, o.relname, w.column_name, w.privilege
+    from unnest(cast($2 as text[]), cast($3 as text[]), cast($4 as text[]))
+        as w (table_name, column_name, privilege)
+    join ours o on o.relname = w.table_name
+)
+select relname, column_name, privilege from wanted
+where not case when column_name is null then pg_catalog.has_table_privilege(oid, privilege)
+               else pg_catalog.has_column_privilege(oid, column_name, privilege) end
+union all
+select nspname, null, 'usage' from pg_catalog.pg_namespace
+where nspname = $1 and not pg_catalog.has_schema_privilege(oid, 'usage')
+union all
+select o.relname, null, 'policy' from ours o
+where o.relname = any (cast($2 as text[])) and pg_catalog.row_security_active(o.oid) and not exists (
+    select from pg_catalog.pg_policy p where p.polrelid = o.oid and p.polpermissive and exists (
+        select from unnest(p.polroles) member (role)
+        where member.role = 0 or pg_catalog.pg_has_role(member.role, 'usage')
+    )
+)
+order by 1, 3, 2;
+
+-- diagnosis_now
+select statement_timestamp();
+
+-- diagnosis_open_attempts
+select count(*), coalesce(sum(case when o.lease_until < statement_timestamp() then 1 else 0 end), 0), min(o.lease_until)
+from (
+    select a.lease_until from "inbox_lifecycle".inbox_attempts a
+    where a.outcome is null order by a.inbox_id, a.id limit cast($1 as integer)
+) o;
+
+-- diagnosis_parked_events
+select count(*) from (select 1 from "inbox_lifecycle".inbox_parked_events p limit cast($1 as integer)) p;
+
+-- diagnosis_pending_inboxes
+select count(*), coalesce(sum(case when p.updated_at < cast($1 as timestamptz) then 1 else 0 end), 0),
+       min(p.updated_at)
+from (
+    select i.updated_at from "inbox_lifecycle".inboxes i
+    where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+    limit cast($2 as integer)
+) p;
+
+-- diagnosis_settings_postgresql
+select s.name, s.setting from pg_catalog.pg_settings s
+where s.name in ('fsync', 'full_page_writes', 'synchronous_commit', 'server_version_num');
+
+-- diagnosis_standing_postgresql
+select pg_catalog.pg_backend_pid(), r.rolsuper, coalesce((
+        select pg_catalog.pg_has_role(c.relowner, 'usage')
+        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1 and c.relname = 'inbox_events'
+    ), false), pg_catalog.current_setting('transaction_read_only') = 'on', pg_catalog.pg_is_in_recovery()
+from pg_catalog.pg_roles r where r.rolname = current_user;
+
+-- diagnosis_unsealed_tail
+select count(*), (
+    select e.recorded_at from "inbox_lifecycle".inbox_feed_queue q
+    join "inbox_lifecycle".inbox_events e on e.inbox_id = q.inbox_id and e.version = q.version
+    order by q.seq limit 1
+)
+from (select 1 from "inbox_lifecycle".inbox_feed_queue q order by q.seq limit cast($1 as integer)) u;
 
 -- drop_orphaned_domain
 delete from "inbox_lifecycle".email_domains as d
@@ -446,6 +692,78 @@ where i.id = cast($1 as uuid) and i.owner_id = cast($2 as text) and i.erased_at 
 -- id_at
 select i.id from "inbox_lifecycle".inboxes i order by i.id limit 1 offset cast($1 as integer);
 
+-- launching_abandon_launches_postgresql
+update "inbox_lifecycle".inbox_attempts as a
+set outcome = 'abandoned', closed_at = cast($1 as timestamptz), detail = cast($2 as text)
+where a.claim = cast($3 as text) and a.outcome is null and a.inbox_id in (select cast(e as uuid) from jsonb_array_elements_text(cast($4 as jsonb)) e) and (cast($5 as text) is null or a.owner_id = cast($5 as text) or a.owner_id is null) and a.lease_until < statement_timestamp();
+
+-- launching_close_launch_postgresql
+update "inbox_lifecycle".inbox_attempts as a
+set outcome = $1, closed_at = cast($2 as timestamptz), detail = c.detail
+from (
+    select cast(e ->> 'inbox' as uuid) as inbox_id, cast(e ->> 'attempt' as uuid) as attempt_id,
+           e ->> 'detail' as detail
+    from jsonb_array_elements(cast($3 as jsonb)) e
+) c
+where a.inbox_id = c.inbox_id and a.id = c.attempt_id and a.outcome is null and (cast($4 as text) is null or a.owner_id = cast($4 as text) or a.owner_id is null);
+
+-- launching_holders_postgresql
+select a.inbox_id, a.id, cast(extract(epoch from a.lease_until - statement_timestamp()) as double precision)
+from "inbox_lifecycle".inbox_attempts a
+where a.claim = cast($1 as text) and a.outcome is null and a.inbox_id in (select cast(e as uuid) from jsonb_array_elements_text(cast($2 as jsonb)) e) and (cast($3 as text) is null or a.owner_id = cast($3 as text) or a.owner_id is null);
+
+-- launching_open_launch_as_operator_postgresql
+with asked as (
+    select cast(e ->> 'inbox' as uuid) as inbox_id, cast(e ->> 'attempt' as uuid) as attempt_id
+    from jsonb_array_elements(cast($1 as jsonb)) e
+), seen as materialized (
+    select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, asked.attempt_id
+    from asked
+    join "inbox_lifecycle".inboxes i on i.id = asked.inbox_id
+    join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+    where i.erased_at is null
+), opened as (
+    insert into "inbox_lifecycle".inbox_attempts (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable, owner_id, actor, reason, correlation_id, causation_id, claim)
+    select id, attempt_id, 'launch', version, status, warmup_status, cast($2 as timestamptz),
+           statement_timestamp() + make_interval(secs => cast($3 as double precision)), false,
+           owner_id, cast($4 as text), cast($5 as text), cast($6 as text),
+           cast($7 as text), cast($8 as text)
+    from seen
+    order by id
+    on conflict do nothing
+    returning inbox_id
+)
+select seen.*, (o.inbox_id is not null or a.id is not null) as held
+from seen
+left join opened o on o.inbox_id = seen.id
+left join "inbox_lifecycle".inbox_attempts a on a.inbox_id = seen.id and a.id = seen.attempt_id and a.outcome is null;
+
+-- launching_open_launch_as_owner_postgresql
+with asked as (
+    select cast(e ->> 'inbox' as uuid) as inbox_id, cast(e ->> 'attempt' as uuid) as attempt_id
+    from jsonb_array_elements(cast($1 as jsonb)) e
+), seen as materialized (
+    select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, asked.attempt_id
+    from asked
+    join "inbox_lifecycle".inboxes i on i.id = asked.inbox_id
+    join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+    where i.owner_id = cast($2 as text) and i.erased_at is null
+), opened as (
+    insert into "inbox_lifecycle".inbox_attempts (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable, owner_id, actor, reason, correlation_id, causation_id, claim)
+    select id, attempt_id, 'launch', version, status, warmup_status, cast($3 as timestamptz),
+           statement_timestamp() + make_interval(secs => cast($4 as double precision)), false,
+           owner_id, cast($5 as text), cast($6 as text), cast($7 as text),
+           cast($8 as text), cast($9 as text)
+    from seen
+    order by id
+    on conflict do nothing
+    returning inbox_id
+)
+select seen.*, (o.inbox_id is not null or a.id is not null) as held
+from seen
+left join opened o on o.inbox_id = seen.id
+left join "inbox_lifecycle".inbox_attempts a on a.inbox_id = seen.id and a.id = seen.attempt_id and a.outcome is null;
+
 -- look_again
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at, a.outcome, m.version, m.name, m.status, m.warmup_status, m.recorded_at
 from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
@@ -640,6 +958,30 @@ select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_doma
 
 -- revision
 select version_num from "inbox_lifecycle".inbox_lifecycle_alembic_version;
+
+-- sending_senders_as_operator_postgresql
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from jsonb_array_elements_text(cast($1 as jsonb)) e (value) join "inbox_lifecycle".inboxes i on i.id = cast(e.value as uuid) left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+where i.erased_at is null;
+
+-- sending_senders_as_owner_postgresql
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from jsonb_array_elements_text(cast($1 as jsonb)) e (value) join "inbox_lifecycle".inboxes i on i.id = cast(e.value as uuid) left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+where i.owner_id = cast($2 as text) and i.erased_at is null;
+
+-- sending_warmed_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+where i.warmup_status in ('warming', 'active') and i.erased_at is null and i.id > cast($1 as uuid)
+order by i.id
+limit cast($2 as integer);
+
+-- sending_warmed_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+where i.owner_id = cast($1 as text) and i.warmup_status in ('warming', 'active') and i.erased_at is null and i.id > cast($2 as uuid)
+order by i.id
+limit cast($3 as integer);
 
 -- subscriptions_advance_postgresql
 update "inbox_lifecycle".inbox_subscriptions set position = cast($1 as bigint), lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))

@@ -1,5 +1,36 @@
 -- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0006.
 
+-- api_keys_api_keys
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from inbox_api_keys where id > cast(:after as text)
+order by id limit cast(:limit as integer);
+
+-- api_keys_api_keys_of_owner
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from inbox_api_keys where owner_id = cast(:owner_id as text) and id > cast(:after as text)
+order by id limit cast(:limit as integer);
+
+-- api_keys_find_api_key
+select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by, hash, (revoked_at is null and (expires_at is null or expires_at > strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')) as holds
+from inbox_api_keys where prefix = cast(:prefix as text);
+
+-- api_keys_insert_api_key_sqlite
+insert into inbox_api_keys (id, prefix, hash, owner_id, label, created_by, created_at, expires_at)
+values (cast(:id as text), cast(:prefix as text), cast(:hash as blob), cast(:owner_id as text),
+        cast(:label as text), cast(:created_by as text), strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z', strftime('%Y-%m-%dT%H:%M:%f', 'now', :lifetime || ' seconds') || '000Z')
+on conflict (id) do update set revoked_at = inbox_api_keys.revoked_at
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
+-- api_keys_revoke_api_key_by_id
+update inbox_api_keys
+set revoked_at = coalesce(revoked_at, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'), revoked_by = coalesce(revoked_by, cast(:revoked_by as text))
+where id = cast(:key as text)
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
+-- api_keys_revoke_api_key_by_prefix
+update inbox_api_keys
+set revoked_at = coalesce(revoked_at, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'), revoked_by = coalesce(revoked_by, cast(:revoked_by as text))
+where prefix = cast(:key as text)
+returning id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by;
+
 -- attempts_as_operator
 select a.id, a.inbox_id, a.kind, a.seen_version, a.seen_status, a.seen_warmup_status, a.opened_at, a.lease_until, a.outcome, a.closed_at, a.event_version, a.to_disable, a.detail, a.owner_id, a.actor, a.reason, a.correlation_id, a.causation_id, a.idempotency_key
 from inbox_attempts a join inboxes i on i.id = a.inbox_id
@@ -41,6 +72,68 @@ set erased_at = :recorded_at, owner_id = null, email_domain_id = null, email_add
     provider_ref = null
 where id = :inbox_id;
 
+-- bulk_sql_claim_sqlite
+insert into inbox_attempts
+    (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable,
+     owner_id, actor, reason, correlation_id, causation_id, claim)
+select i.id, :attempt_id, 'retry', i.version, i.status, i.warmup_status, :now,
+       strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z', 0,
+       i.owner_id, :actor, :reason, :correlation_id, :causation_id, 'bulk'
+from inboxes i where i.id = :inbox_id and i.erased_at is null
+on conflict do nothing;
+
+-- bulk_sql_close_sqlite
+update inbox_attempts set outcome = :outcome, closed_at = :now, detail = :detail
+where inbox_id = :inbox_id and id = :attempt_id and outcome is null
+  and (owner_id = :owner_id or owner_id is null);
+
+-- bulk_sql_count_stuck_of_all
+select count(*) from inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and 1 = 1
+  and not exists (
+      select 1 from inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z');
+
+-- bulk_sql_count_stuck_of_one
+select count(*) from inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and i.owner_id = cast(:owner_id as text)
+  and not exists (
+      select 1 from inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z');
+
+-- bulk_sql_hold_sqlite
+update inbox_attempts as a
+set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status,
+    lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'
+from inboxes i
+where i.id = :inbox_id and a.inbox_id = :inbox_id and a.id = :attempt_id and a.outcome is null;
+
+-- bulk_sql_prolong_sqlite
+update inbox_attempts set lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'
+where inbox_id = :inbox_id and id = :attempt_id and outcome is null;
+
+-- bulk_sql_stuck_of_all
+select i.id from inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and 1 = 1
+  and not exists (
+      select 1 from inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+order by i.id
+limit cast(:limit as integer);
+
+-- bulk_sql_stuck_of_one
+select i.id from inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and i.owner_id = cast(:owner_id as text)
+  and not exists (
+      select 1 from inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+order by i.id
+limit cast(:limit as integer);
+
 -- clear_mark
 update inbox_attempts set to_disable = 0
 where inbox_id = cast(:inbox_id as text) and id = cast(:attempt_id as text) and to_disable;
@@ -72,6 +165,41 @@ select (select count(*) from inbox_events),
 
 -- count_inboxes
 select count(*) from inboxes;
+
+-- diagnosis_attempts_to_disable
+select count(*) from (
+    select 1 from inbox_attempts a where a.to_disable order by a.inbox_id, a.id limit cast(:limit as integer)
+) m;
+
+-- diagnosis_now
+select strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z';
+
+-- diagnosis_open_attempts
+select count(*), coalesce(sum(case when o.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z' then 1 else 0 end), 0), min(o.lease_until)
+from (
+    select a.lease_until from inbox_attempts a
+    where a.outcome is null order by a.inbox_id, a.id limit cast(:limit as integer)
+) o;
+
+-- diagnosis_parked_events
+select count(*) from (select 1 from inbox_parked_events p limit cast(:limit as integer)) p;
+
+-- diagnosis_pending_inboxes
+select count(*), coalesce(sum(case when p.updated_at < cast(:before as text) then 1 else 0 end), 0),
+       min(p.updated_at)
+from (
+    select i.updated_at from inboxes i
+    where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+    limit cast(:limit as integer)
+) p;
+
+-- diagnosis_unsealed_tail
+select count(*), (
+    select e.recorded_at from inbox_feed_queue q
+    join inbox_events e on e.inbox_id = q.inbox_id and e.version = q.version
+    order by q.seq limit 1
+)
+from (select 1 from inbox_feed_queue q order by q.seq limit cast(:limit as integer)) u;
 
 -- drop_orphaned_domain
 delete from email_domains as d
@@ -276,6 +404,66 @@ where i.id = :inbox_id and i.version = :seen_version and i.status = :from_status
   and exists (
       select 1 from inbox_attempts a where a.inbox_id = i.id and a.id = :attempt_id and a.outcome is null);
 
+-- launching_abandon_launches_sqlite
+update inbox_attempts as a
+set outcome = 'abandoned', closed_at = cast(:now as text), detail = cast(:detail as text)
+where a.claim = cast(:claim as text) and a.outcome is null and a.inbox_id in (select e.value from json_each(:inbox_ids) e) and (cast(:owner_id as text) is null or a.owner_id = cast(:owner_id as text) or a.owner_id is null) and a.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z';
+
+-- launching_close_launch_sqlite
+update inbox_attempts as a
+set outcome = :outcome, closed_at = cast(:now as text), detail = c.detail
+from (
+    select json_extract(e.value, '$.inbox') as inbox_id, json_extract(e.value, '$.attempt') as attempt_id,
+           json_extract(e.value, '$.detail') as detail
+    from json_each(:closings) e
+) c
+where a.inbox_id = c.inbox_id and a.id = c.attempt_id and a.outcome is null and (cast(:owner_id as text) is null or a.owner_id = cast(:owner_id as text) or a.owner_id is null);
+
+-- launching_holders_sqlite
+select a.inbox_id, a.id, (julianday(a.lease_until) - julianday('now')) * 86400.0
+from inbox_attempts a
+where a.claim = cast(:claim as text) and a.outcome is null and a.inbox_id in (select e.value from json_each(:inbox_ids) e) and (cast(:owner_id as text) is null or a.owner_id = cast(:owner_id as text) or a.owner_id is null);
+
+-- launching_open_launch_as_operator_sqlite
+insert into inbox_attempts (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable, owner_id, actor, reason, correlation_id, causation_id, claim)
+select i.id, json_extract(e.value, '$.attempt'), 'launch', i.version, i.status, i.warmup_status, :now,
+       strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z', 0,
+       i.owner_id, :actor, :reason, :correlation_id, :causation_id, :claim
+from json_each(:senders) e
+cross join inboxes i on i.id = json_extract(e.value, '$.inbox')
+join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+where i.erased_at is null
+on conflict do nothing;
+
+-- launching_open_launch_as_owner_sqlite
+insert into inbox_attempts (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable, owner_id, actor, reason, correlation_id, causation_id, claim)
+select i.id, json_extract(e.value, '$.attempt'), 'launch', i.version, i.status, i.warmup_status, :now,
+       strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z', 0,
+       i.owner_id, :actor, :reason, :correlation_id, :causation_id, :claim
+from json_each(:senders) e
+cross join inboxes i on i.id = json_extract(e.value, '$.inbox')
+join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+where i.owner_id = cast(:owner_id as text) and i.erased_at is null
+on conflict do nothing;
+
+-- launching_opened_launch_as_operator_sqlite
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, exists (
+    select 1 from inbox_attempts a
+    where a.inbox_id = i.id and a.id = json_extract(e.value, '$.attempt') and a.outcome is null) as held
+from json_each(:senders) e
+cross join inboxes i on i.id = json_extract(e.value, '$.inbox')
+join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+where i.erased_at is null;
+
+-- launching_opened_launch_as_owner_sqlite
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, exists (
+    select 1 from inbox_attempts a
+    where a.inbox_id = i.id and a.id = json_extract(e.value, '$.attempt') and a.outcome is null) as held
+from json_each(:senders) e
+cross join inboxes i on i.id = json_extract(e.value, '$.inbox')
+join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
+where i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
 -- look_again
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, k.version, k.name, k.status, k.warmup_status, k.recorded_at, a.outcome, m.version, m.name, m.status, m.warmup_status, m.recorded_at
 from inboxes i left join email_domains d on d.id = i.email_domain_id
@@ -411,6 +599,30 @@ from inboxes i
 join email_domains d on d.id = i.email_domain_id and d.owner_id = i.owner_id
 left join inbox_events k on k.inbox_id = i.id and k.idempotency_key = :idempotency_key
 where i.id = :inbox_id and i.owner_id = :owner_id and i.erased_at is null;
+
+-- sending_senders_as_operator_sqlite
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from json_each(:inbox_ids) e cross join inboxes i on i.id = e.value left join email_domains d on d.id = i.email_domain_id
+where i.erased_at is null;
+
+-- sending_senders_as_owner_sqlite
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from json_each(:inbox_ids) e cross join inboxes i on i.id = e.value left join email_domains d on d.id = i.email_domain_id
+where i.owner_id = cast(:owner_id as text) and i.erased_at is null;
+
+-- sending_warmed_as_operator
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from inboxes i left join email_domains d on d.id = i.email_domain_id
+where i.warmup_status in ('warming', 'active') and i.erased_at is null and i.id > cast(:after as text)
+order by i.id
+limit cast(:limit as integer);
+
+-- sending_warmed_as_owner
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from inboxes i left join email_domains d on d.id = i.email_domain_id
+where i.owner_id = cast(:owner_id as text) and i.warmup_status in ('warming', 'active') and i.erased_at is null and i.id > cast(:after as text)
+order by i.id
+limit cast(:limit as integer);
 
 -- subscriptions_advance_sqlite
 update inbox_subscriptions set position = cast(:position as bigint), lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'

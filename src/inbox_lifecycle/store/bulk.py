@@ -1,0 +1,237 @@
+"""The statements of bulk runs, by name: many inboxes claimed, looked at, closed and moved at once.
+
+A claim is an open attempt whose `claim` says 'bulk': an index lets each inbox have one. It is inserted first, and what
+it is worth is seen by a second statement, which every later look repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from inbox_lifecycle.canonical import time_text
+from inbox_lifecycle.context import Context
+from inbox_lifecycle.domain import AttemptId, InboxId
+from inbox_lifecycle.store import bulk_sql as sql
+from inbox_lifecycle.store.rows import INBOX_WIDTH, Seen, read_inbox
+from inbox_lifecycle.store.session import Row, Session, Values
+from inbox_lifecycle.store.sqlite import ROW
+from inbox_lifecycle.store.statements import CommitWarmup, context_values, event_values
+
+#: Attempts of ours by inbox.
+Attempts = Mapping[InboxId, AttemptId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckInboxes:
+    """Inboxes that stood in `pending` / `not_started` before some time and that no run has claimed, in order of id."""
+
+    name: ClassVar[str] = "stuck_inboxes"
+    writes: ClassVar[bool] = False
+    before: datetime
+    #: Whose inboxes; None for all.
+    owner_id: str | None
+    after: InboxId
+    limit: int
+
+    def run(self, session: Session) -> tuple[InboxId, ...]:
+        """Their ids."""
+        values = {
+            "before": session.backend.time(self.before),
+            "owner_id": self.owner_id,
+            "after": self.after,
+            "limit": self.limit,
+        }
+        rows = session.all(sql.STUCK_OF_ALL if self.owner_id is None else sql.STUCK_OF_ONE, values)
+        return tuple(InboxId(str(row[0])) for row in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountStuck:
+    """How many `StuckInboxes` there are."""
+
+    name: ClassVar[str] = "count_stuck"
+    writes: ClassVar[bool] = False
+    before: datetime
+    owner_id: str | None
+    after: InboxId
+
+    def run(self, session: Session) -> int:
+        """Their number."""
+        values = {"before": session.backend.time(self.before), "owner_id": self.owner_id, "after": self.after}
+        row = session.one(sql.COUNT_STUCK_OF_ALL if self.owner_id is None else sql.COUNT_STUCK_OF_ONE, values)
+        return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimInboxes:
+    """Open an attempt on each inbox that nobody has claimed; run twice it takes effect once."""
+
+    name: ClassVar[str] = "claim_inboxes"
+    writes: ClassVar[bool] = True
+    attempts: Attempts
+    now: datetime
+    #: Seconds that the claims are the caller's alone.
+    lease: float
+    context: Context
+
+    def run(self, session: Session) -> None:
+        """What it was worth is seen by `HoldClaims`."""
+        values = {**context_values(self.context), "now": session.backend.time(self.now), "lease": self.lease}
+        if session.backend.is_sqlite:
+            for one in _each(self.attempts):
+                session.run(sql.CLAIM_SQLITE, {**values, **one})
+        else:
+            session.run(sql.CLAIM_POSTGRESQL, {**values, "attempts": _list(_each(self.attempts))})
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An inbox as it is now, and whether our claim on it stands."""
+
+    seen: Seen
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldClaims:
+    """See what we hold: our open attempts see the inboxes as they are now, and their lease begins anew."""
+
+    name: ClassVar[str] = "hold_claims"
+    writes: ClassVar[bool] = True
+    attempts: Attempts
+    #: Seconds from now.
+    lease: float
+
+    def run(self, session: Session) -> dict[InboxId, Claimed]:
+        """Every one of these inboxes that there is."""
+        if session.backend.is_sqlite:
+            rows = [row for one in _each(self.attempts) if (row := self._held_on_sqlite(session, one)) is not None]
+        else:
+            rows = session.all(sql.HOLD_POSTGRESQL, {"attempts": _list(_each(self.attempts)), "lease": self.lease})
+        claimed = (
+            Claimed(Seen(read_inbox(row), bytes(row[INBOX_WIDTH - 1]), None), bool(row[INBOX_WIDTH])) for row in rows
+        )
+        return {one.seen.inbox.id: one for one in claimed}
+
+    def _held_on_sqlite(self, session: Session, one: Values) -> Row | None:
+        held = session.run(sql.HOLD_SQLITE, {**one, "lease": self.lease})
+        row = session.one(ROW, one)
+        return None if row is None else (*row, held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProlongClaims:
+    """Our open attempts' lease begins anew; what they have seen stays."""
+
+    name: ClassVar[str] = "prolong_claims"
+    writes: ClassVar[bool] = True
+    attempts: Attempts
+    #: Seconds from now.
+    lease: float
+
+    def run(self, session: Session) -> None:
+        """Those that were closed meanwhile stay closed."""
+        if session.backend.is_sqlite:
+            for one in _each(self.attempts):
+                session.run(sql.PROLONG_SQLITE, {**one, "lease": self.lease})
+        else:
+            session.run(sql.PROLONG_POSTGRESQL, {"attempts": _list(_each(self.attempts)), "lease": self.lease})
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How the attempt on one inbox closes."""
+
+    inbox_id: InboxId
+    attempt_id: AttemptId
+    #: The inbox's owner when the attempt was opened.
+    owner_id: str | None
+    outcome: str
+    #: JSON-ready: a verdict, or the provider's answer in our words.
+    detail: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseClaims:
+    """Close attempts that are open; those that are closed stay as they are."""
+
+    name: ClassVar[str] = "close_claims"
+    writes: ClassVar[bool] = True
+    closings: tuple[Closing, ...]
+    now: datetime
+
+    def run(self, session: Session) -> None:
+        """Failing to close never changes an answer, so nobody asks how many were open."""
+        rows = [
+            {
+                "inbox_id": one.inbox_id,
+                "attempt_id": one.attempt_id,
+                "owner_id": one.owner_id,
+                "outcome": one.outcome,
+                # As text within the JSON, so that it is stored as it was written.
+                "detail": _json(one.detail),
+            }
+            for one in self.closings
+        ]
+        now = session.backend.time(self.now)
+        if session.backend.is_sqlite:
+            for row in rows:
+                session.run(sql.CLOSE_SQLITE, {**row, "now": now})
+        else:
+            session.run(sql.CLOSE_POSTGRESQL, {"closings": _list(rows), "now": now})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitWarmups:
+    """Fence, swap, event, attempt and queue row of many inboxes, those that miss left out; run twice it acts once."""
+
+    name: ClassVar[str] = "commit_warmups"
+    writes: ClassVar[bool] = True
+    commits: tuple[CommitWarmup, ...]
+    #: Seconds to wait for somebody else's lock, at most; SQLite has its busy timeout.
+    patience: float
+
+    def run(self, session: Session) -> frozenset[InboxId]:
+        """The inboxes that it moved."""
+        if session.backend.is_sqlite:
+            moved = (commit.run(session) for commit in self.commits)
+            return frozenset(inbox.id for inbox in moved if inbox is not None)
+        values = {
+            "events": _list(_event_row(session, commit) for commit in self.commits),
+            "patience": f"{max(1, int(self.patience * 1000))}ms",
+        }
+        return frozenset(InboxId(str(row[0])) for row in session.all(sql.COMMITS_POSTGRESQL, values))
+
+
+def _event_row(session: Session, commit: CommitWarmup) -> Mapping[str, object]:
+    values = {
+        **event_values(session, commit.event),
+        "seen_version": commit.seen_version,
+        "owner_id": commit.owner_id,
+        "attempt_id": commit.attempt_id,
+    }
+    return {name: _in_json(value) for name, value in values.items()}
+
+
+def _in_json(value: object) -> object:
+    # As PostgreSQL reads its own types from text.
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return time_text(value) if isinstance(value, datetime) else value
+
+
+def _each(attempts: Attempts) -> Sequence[dict[str, object]]:
+    return [{"inbox_id": inbox_id, "attempt_id": attempt_id} for inbox_id, attempt_id in attempts.items()]
+
+
+def _list(rows: Iterable[Mapping[str, object]]) -> str:
+    return _json(list(rows))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

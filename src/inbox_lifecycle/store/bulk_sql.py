@@ -1,0 +1,174 @@
+"""What bulk runs say to each database: many rows as one JSON parameter on PostgreSQL, one by one on SQLite.
+
+On PostgreSQL a list of rows is one text, which costs a driver next to nothing; an array of texts it would write item by
+item. The warnings at the top of `postgresql` hold here too. One more: the planner takes a JSON list for a hundred rows
+whatever its length, and may read a whole table to match it, so the keys also stand as an array in every WHERE.
+"""
+
+from __future__ import annotations
+
+from inbox_lifecycle.store.rows import INBOX_COLUMNS
+
+_STUCK = """{s}inboxes i
+where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at is null
+  and i.updated_at < cast(:before as {time}) and i.id > cast(:after as {id}) and {owner}
+  and not exists (
+      select 1 from {s}inbox_attempts a
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= {now})"""
+
+_STUCK_PAGE = f"""
+select i.id from {_STUCK}
+order by i.id
+limit cast(:limit as integer)
+"""  # noqa: S608 - constants and our own schema only
+
+_COUNT_STUCK = f"""
+select count(*) from {_STUCK}
+"""  # noqa: S608 - constants and our own schema only
+
+STUCK_OF_ALL = _STUCK_PAGE.replace("{owner}", "1 = 1")
+STUCK_OF_ONE = _STUCK_PAGE.replace("{owner}", "i.owner_id = cast(:owner_id as text)")
+COUNT_STUCK_OF_ALL = _COUNT_STUCK.replace("{owner}", "1 = 1")
+COUNT_STUCK_OF_ONE = _COUNT_STUCK.replace("{owner}", "i.owner_id = cast(:owner_id as text)")
+
+_WANTED = """
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast(:attempts as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+)"""
+_ANY = "any(array(select inbox_id from wanted))"
+_LEASE = "statement_timestamp() + make_interval(secs => cast(:lease as double precision))"
+
+_CLAIMING = """
+insert into {s}inbox_attempts
+    (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable,
+     owner_id, actor, reason, correlation_id, causation_id, claim)"""
+
+# In order of id: of two runs that want the same inboxes one waits for the other at the first, and neither deadlocks.
+CLAIM_POSTGRESQL = f"""{_WANTED}{_CLAIMING}
+select i.id, w.attempt_id, 'retry', i.version, i.status, i.warmup_status, cast(:now as timestamptz), {_LEASE}, false,
+       i.owner_id, cast(:actor as text), cast(:reason as text), cast(:correlation_id as text),
+       cast(:causation_id as text), 'bulk'
+from wanted w join {{s}}inboxes i on i.id = w.inbox_id
+where i.id = {_ANY} and i.erased_at is null
+order by i.id
+on conflict do nothing
+"""  # noqa: S608 - constants and our own schema only
+
+CLAIM_SQLITE = f"""{_CLAIMING}
+select i.id, :attempt_id, 'retry', i.version, i.status, i.warmup_status, :now,
+       strftime({{clock}}, 'now', :lease || ' seconds') || '000Z', 0,
+       i.owner_id, :actor, :reason, :correlation_id, :causation_id, 'bulk'
+from inboxes i where i.id = :inbox_id and i.erased_at is null
+on conflict do nothing
+"""  # noqa: S608 - constants only
+
+# The insert's own look is older than the moves of a run that it had to wait for; this one is newer than the insert.
+HOLD_POSTGRESQL = f"""{_WANTED}, held as (
+    update {{s}}inbox_attempts a
+    set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status, lease_until = {_LEASE}
+    from wanted w join {{s}}inboxes i on i.id = w.inbox_id
+    where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
+      and a.inbox_id = {_ANY} and i.id = {_ANY}
+    returning a.inbox_id
+)
+select {INBOX_COLUMNS}, held.inbox_id is not null
+from wanted w
+join {{s}}inboxes i on i.id = w.inbox_id
+left join {{s}}email_domains d on d.id = i.email_domain_id
+left join held on held.inbox_id = i.id
+where i.id = {_ANY}
+"""  # noqa: S608 - constants and our own schema only
+
+HOLD_SQLITE = """
+update inbox_attempts as a
+set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status,
+    lease_until = strftime({clock}, 'now', :lease || ' seconds') || '000Z'
+from inboxes i
+where i.id = :inbox_id and a.inbox_id = :inbox_id and a.id = :attempt_id and a.outcome is null
+"""
+
+PROLONG_POSTGRESQL = f"""{_WANTED}
+update {{s}}inbox_attempts a set lease_until = {_LEASE}
+from wanted w
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null and a.inbox_id = {_ANY}
+"""  # noqa: S608 - constants and our own schema only
+
+PROLONG_SQLITE = """
+update inbox_attempts set lease_until = strftime({clock}, 'now', :lease || ' seconds') || '000Z'
+where inbox_id = :inbox_id and id = :attempt_id and outcome is null
+"""
+
+CLOSE_POSTGRESQL = f"""
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast(:closings as text) as jsonb))
+        as w(inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text)
+)
+update {{s}}inbox_attempts a
+set outcome = w.outcome, closed_at = cast(:now as timestamptz), detail = w.detail
+from wanted w
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
+  and (a.owner_id = w.owner_id or a.owner_id is null) and a.inbox_id = {_ANY}
+"""  # noqa: S608 - constants and our own schema only
+
+CLOSE_SQLITE = """
+update inbox_attempts set outcome = :outcome, closed_at = :now, detail = :detail
+where inbox_id = :inbox_id and id = :attempt_id and outcome is null
+  and (owner_id = :owner_id or owner_id is null)
+"""
+
+# As COMMIT_WARMUP of `postgresql`, for many. The pair and the version that each gate saw stand in the UPDATE's own
+# WHERE: the version comes from a row that is not locked, whose values a waiting UPDATE keeps while it reads the inbox's
+# row again.
+COMMITS_POSTGRESQL = f"""
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast(:events as text) as jsonb)) as w(
+        inbox_id uuid, attempt_id uuid, seen_version integer, owner_id text, event_id uuid, name text, schema integer,
+        from_status text, from_warmup_status text, status text, warmup_status text, recorded_at timestamptz,
+        entry bytea, hash bytea, previous_hash bytea, context_owner_id text, actor text, reason text,
+        correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+), patience as materialized (
+    select set_config('lock_timeout', :patience, true) as lock_timeout
+), fence as materialized (
+    select w.*
+    from {{s}}inbox_attempts a join wanted w on w.inbox_id = a.inbox_id and w.attempt_id = a.id, patience
+    where patience.lock_timeout is not null and a.inbox_id = {_ANY} and a.outcome is null
+    order by a.inbox_id
+    for update of a
+), older as materialized (
+    select a.inbox_id, a.id from {{s}}inbox_attempts a
+    where a.inbox_id = {_ANY} and a.id <> all(array(select attempt_id from wanted)) and a.outcome is null
+      and a.kind <> 'launch' and a.lease_until < statement_timestamp()
+    for update skip locked
+), swap as (
+    update {{s}}inboxes i
+    set status = f.status, warmup_status = f.warmup_status, version = i.version + 1, head_hash = f.hash,
+        updated_at = f.recorded_at
+    from fence f
+    where i.id = f.inbox_id and i.id = {_ANY} and i.version = f.seen_version
+      and i.status = f.from_status and i.warmup_status = f.from_warmup_status
+      and i.owner_id is not distinct from f.owner_id
+    returning i.*
+), event as (
+    insert into {{s}}inbox_events
+        (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+         recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
+         idempotency_key, context_key)
+    select i.id, i.version, f.event_id, f.name, f.schema, f.from_status, f.from_warmup_status, i.status,
+           i.warmup_status, i.updated_at, f.entry, i.head_hash, f.previous_hash, f.context_owner_id, f.actor, f.reason,
+           f.correlation_id, f.causation_id, f.idempotency_key, f.context_key
+    from swap i join fence f on f.inbox_id = i.id
+), queued as (
+    insert into {{s}}inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap order by id
+), closed as (
+    update {{s}}inbox_attempts a
+    set outcome = 'moved', closed_at = f.recorded_at, event_version = i.version
+    from swap i join fence f on f.inbox_id = i.id
+    where a.inbox_id = i.id and a.id = f.attempt_id and a.inbox_id = {_ANY}
+), superseded as (
+    update {{s}}inbox_attempts a
+    set outcome = 'superseded', closed_at = i.updated_at
+    from swap i join older on older.inbox_id = i.id
+    where a.inbox_id = i.id and a.id = older.id and a.inbox_id = {_ANY}
+)
+select id from swap
+"""  # noqa: S608 - constants and our own schema only
