@@ -7,11 +7,13 @@ one broken promise ends the demo with a failure.
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Final
 
 from inbox_lifecycle import ProviderThrottled, RetryRefused, upgrade_schema
@@ -20,6 +22,7 @@ from inbox_lifecycle.cli.stage import PromiseBrokenError, Scene, set_stage
 from inbox_lifecycle.cli.victim import kill_between_acceptance_and_commit
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.store.version import HEAD
+from inbox_lifecycle.testing import Operation
 
 #: Threads that race for one inbox.
 RACERS: Final = 8
@@ -27,6 +30,8 @@ RACERS: Final = 8
 THROTTLED: Final = 1
 #: Seconds after which `reconcile` may take over from the call that is killed.
 LEASE: Final = 1.0
+#: Inboxes that are retried together.
+STUCK: Final = 150
 #: The actor on whose behalf `reconcile` acts.
 KILLED: Final = "nightly-job"
 #: Seconds within which it must have done so.
@@ -170,6 +175,26 @@ def recover(scene: Scene) -> None:
     scene.tell.promise("nothing was enabled twice", kept=scene.enable_calls("fay") == asked)
 
 
+def retry_stuck(scene: Scene) -> None:
+    """A hundred and fifty more are stuck, one with an address that the provider does not know: one run retries all."""
+    for number in range(STUCK):
+        scene.register(f"stuck{number}")
+    bad = scene.address("stuck42")
+    scene.sandbox.fail_next("reject", status=404, email=bad, times=STUCK)
+    asked = scene.sandbox.count(Operation.ENABLE)
+    report = scene.operator.retry_stuck(owner_id=scene.owner, older_than=timedelta())
+    asked = scene.sandbox.count(Operation.ENABLE) - asked
+    scene.sandbox.clear_failures()
+    scene.tell.say(f"outcomes  {_counted(Counter(report.counts))}")
+    scene.tell.say(f"provider  asked {asked} times in all, most of them to find the one address among the others")
+    kept = (
+        report.counts == {"moved": STUCK - 1, "rejected": 1} and report.outcomes[scene.cast["stuck42"].id] == "rejected"
+    )
+    scene.tell.promise("the bad address sinks no other", kept=kept)
+    scene.tell.promise("up to a hundred share a call", kept=asked <= math.ceil(STUCK / 100) + 2 * math.log2(100))
+    scene.tell.promise("each that moved warms there", kept=scene.sandbox.warming(scene.address("stuck149")))
+
+
 def graduate(scene: Scene) -> None:
     """Its reputation is built (the sandbox is told so), and by the provider's figures it may send."""
     scene.sandbox.set_account(scene.address("fay"), reputation=96, total_sent=240)
@@ -213,6 +238,7 @@ STEPS: Final[tuple[Callable[[Scene], None], ...]] = (
     race,
     crash,
     recover,
+    retry_stuck,
     graduate,
     prove,
     verify,
