@@ -39,7 +39,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check proof mutants bench-history diagrams test-pooler test-older lock format clean
+.PHONY: help demo test check proof mutants bench-bulk bench-history diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ proof: $(READY) ## run the long proofs (schedules, races, crashes) and print wha
 # Changes the sources in a copy under build/; MUTANTS takes the options that `python -m tests.mutation --help` tells.
 mutants: $(READY) ## change the code in small ways, see whether tests notice, and write docs/mutants.md (an hour on two cores)
 	@$(BIN)/python -m tests.mutation $(MUTANTS)
+
+bench-bulk: $(READY) ## retry a thousand stuck inboxes through everything that goes wrong, and print the figures (a minute)
+	@$(BIN)/python -m benchmarks.bulk
 
 bench-history: $(READY) ## seal, sign and verify a million events on both databases, and print the figures (some minutes)
 	@$(BIN)/python -m benchmarks.history

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +12,10 @@ from inbox_lifecycle import (
     BulkProgress,
     BulkReport,
     Inbox,
-    Inboxes,
     Instantly,
     InvalidInput,
-    StepRefused,
     audit_context,
 )
-from inbox_lifecycle.errors import ActorRequired, MalformedId
 from inbox_lifecycle.reconcile import Reconciled
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace
@@ -27,12 +23,10 @@ from tests.support.aftermath import in_flight
 from tests.support.contract import UNKNOWN_ID, Clock, attempt_on, crosswise, nothing_moves, outcomes
 from tests.support.databases import TestDatabase
 from tests.support.evidence import gather
-from tests.support.faces import AnyFace, LoopThread
-from tests.support.hosts import hosting
+from tests.support.faces import AnyFace
 from tests.support.stuck import (
     AT_ONCE,
     OWNER,
-    addresses,
     assert_asked_once,
     assert_moved_once,
     closings,
@@ -185,6 +179,17 @@ def test_a_no_that_is_not_about_an_address_ends_the_batch(
     assert provider_sandbox.count("enable") == 1
 
 
+@crosswise
+def test_a_no_that_is_not_about_an_address_ends_the_search_for_one(face: AnyFace, provider_sandbox: Sandbox) -> None:
+    """Those that were not asked for yet hear the same, without a call."""
+    inboxes = stuck(face, 5)
+    provider_sandbox.fail_next("reject", status=404, times=2)
+    provider_sandbox.fail_next("reject", status=401, times=1000)
+    report = retry_stuck(face)
+    assert report.reasons == {inbox.id: "unauthorised" for inbox in inboxes}
+    assert provider_sandbox.count("enable") == 3
+
+
 def test_what_happens_to_an_inbox_while_the_provider_is_asked_is_its_alone(
     face: AnyFace, provider_sandbox: Sandbox
 ) -> None:
@@ -241,6 +246,20 @@ def test_what_a_call_left_open_past_its_lease_is_settled_first(
     assert closings(database) == {"moved": 2, "abandoned": 1}
 
 
+@crosswise
+def test_an_inbox_that_could_not_be_settled_is_told_as_taken_and_does_not_count(
+    face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
+) -> None:
+    """Its attempt is open still, so it is nobody's; the run goes on to as many others as it was told."""
+    first, second, third = sorted(stuck(face, 3), key=lambda inbox: inbox.id)
+    provider_sandbox.fail_next("cut", after_effect=False)
+    provider_sandbox.fail_next("error", on="account", email=first.email_address, times=100)
+    assert retry_many(face, [first], patience=0).outcomes == {first.id: "unknown"}
+    database.expire_leases()
+    assert retry_stuck(face, limit=1).outcomes == {first.id: "taken", second.id: "moved"}
+    assert face.get(third.id, owner_id=OWNER).version == 1
+
+
 def test_an_inbox_without_a_provider_stops_nobody_else(make: MakeFace, provider: Instantly) -> None:
     """A host's callable that fails for one, or serves it by another, is told of that one alone."""
 
@@ -259,111 +278,19 @@ def test_an_inbox_without_a_provider_stops_nobody_else(make: MakeFace, provider:
     assert outcomes(face, other) == ["rejected"]
 
 
+def test_adapters_made_for_each_inbox_share_a_call(
+    make: MakeFace, provider: Instantly, provider_sandbox: Sandbox
+) -> None:
+    """What they stand for is one workspace, which locks while a job runs."""
+    inboxes = stuck(make(), 5)
+    report = retry_stuck(make(provider=lambda _inbox: replace(provider)))
+    assert report.counts == {"moved": len(inboxes)}
+    assert provider_sandbox.count("enable") == 1
+
+
 def test_a_facade_without_a_provider_says_so(make: MakeFace, database: TestDatabase) -> None:
     """And keeps nothing claimed."""
     stuck(make(), 2)
     with nothing_moves(database), pytest.raises(InvalidInput, match="has no provider"):
         retry_stuck(make(provider=None))
     assert closings(database) == {"unavailable": 2}
-
-
-def test_progress_tells_the_counts_after_each_batch(face: AnyFace) -> None:
-    """Of all that were stuck when the run began, how many are accounted for."""
-    stuck(face, SOME)
-    seen: list[BulkProgress] = []
-    assert retry_stuck(face, progress=seen.append).counts == {"moved": SOME}
-    assert {(one.done, one.total, one.waiting_for) for one in seen} == {(100, SOME, None), (SOME, SOME, None)}
-    assert [one.done for one in seen] == sorted(one.done for one in seen)
-    assert seen[-1].counts == {"moved": SOME}
-
-
-def test_an_error_of_the_progress_handler_ends_the_run_between_two_batches(
-    face: AnyFace, provider_sandbox: Sandbox
-) -> None:
-    """What was moved stays moved, and another run does the rest."""
-    inboxes = stuck(face, SOME)
-
-    def fail(_progress: BulkProgress) -> None:
-        raise RuntimeError("the terminal is gone")
-
-    with pytest.raises(RuntimeError, match="the terminal is gone"):
-        retry_stuck(face, progress=fail)
-    assert retry_stuck(face).counts == {"moved": SOME - 100}
-    assert_asked_once(provider_sandbox, inboxes)
-
-
-REFUSED: dict[str, Callable[[Any], object]] = {
-    "a negative age": lambda operator: operator.retry_stuck(older_than=-timedelta(seconds=1)),
-    "an age before the first year": lambda operator: operator.retry_stuck(older_than=timedelta.max),
-    "a limit of none": lambda operator: operator.retry_stuck(limit=0),
-    "an empty owner": lambda operator: operator.retry_stuck(owner_id=""),
-    "no number for patience": lambda operator: operator.retry_stuck(patience=float("nan")),
-    "patience without end": lambda operator: operator.retry_many([], patience=float("inf")),
-    "negative patience": lambda operator: operator.retry_many([], patience=-1.0),
-}
-
-
-@crosswise
-@pytest.mark.parametrize("name", REFUSED)
-def test_an_argument_out_of_its_range_is_refused(face: AnyFace, provider_sandbox: Sandbox, name: str) -> None:
-    """Before anything is looked at."""
-    stuck(face, 1)
-    with pytest.raises(InvalidInput):
-        REFUSED[name](face.operator())
-    assert provider_sandbox.requests == ()
-
-
-@crosswise
-def test_one_malformed_id_stops_the_whole_list(face: AnyFace, database: TestDatabase) -> None:
-    """Nothing was done: the list is mended and passed again."""
-    (inbox,) = stuck(face, 1)
-    with pytest.raises(MalformedId):
-        face.operator().retry_many([inbox.id, "not an id"])
-    assert closings(database) == {}
-
-
-@crosswise
-def test_nobody_is_asked_for_an_empty_list(face: AnyFace, provider_sandbox: Sandbox) -> None:
-    """The report is empty too."""
-    assert face.operator().retry_many([]) == BulkReport()
-    assert provider_sandbox.requests == ()
-
-
-@crosswise
-def test_a_run_needs_an_actor_where_every_call_does(make: MakeFace) -> None:
-    """An operator always has a name, so it is there."""
-    face = make(require_actor=True)
-    inboxes = stuck_by(face)
-    assert retry_many(face, inboxes).counts == {"moved": 1}
-    with pytest.raises(ActorRequired):
-        stuck(face, 1)
-
-
-def stuck_by(face: AnyFace) -> list[Inbox]:
-    """A stuck inbox, registered by somebody."""
-    with audit_context(actor="ana"):
-        return stuck(face, 1, name="named")
-
-
-def test_a_run_inside_a_hosts_transaction_is_refused_and_leaves_nothing(
-    database: TestDatabase, provider: Instantly, loop_thread: LoopThread
-) -> None:
-    """A transaction never waits for the network."""
-    with Inboxes(database.url, provider) as inboxes:
-        inbox = inboxes.register(email_address="ana@mail.example.com", owner_id=OWNER)
-    with hosting(database, "sync", "connection", loop_thread, provider=provider) as host:
-        with pytest.raises(StepRefused):
-            host.face.operator().retry_many([inbox.id])
-        host.commit()
-    assert closings(database) == {}
-
-
-def test_a_report_and_its_progress_are_told_in_json(face: AnyFace) -> None:
-    """Words and ids alone: no address is in them."""
-    inboxes = stuck(face, 1)
-    report = retry_stuck(face)
-    assert json.loads(json.dumps([dict(report.outcomes), dict(report.counts)])) == [
-        {inboxes[0].id: "moved"},
-        {"moved": 1},
-    ]
-    assert addresses(inboxes)[0] not in repr(report)

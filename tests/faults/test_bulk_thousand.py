@@ -36,7 +36,7 @@ def play(stage: Stage) -> BulkReport:
     run = retrying.stuck(stage.calls, older_than=AT_ONCE, limit=None, owner_id=None, patience=PATIENCE, progress=None)
     while not run.over:
         stage.run(run.next_batch())
-    return run.run.tally.report
+    return run.report
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
+import httpx
 import pytest
 from sqlalchemy import Connection
 
@@ -17,13 +19,14 @@ from tests.fix_face import MakeFace
 from tests.support.aftermath import background, eventually
 from tests.support.children import child
 from tests.support.claiming import claim, commits
+from tests.support.contract import crosswise
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace, Face
 from tests.support.hosts import host_engine
 from tests.support.locks import waiters
 from tests.support.racing import each, together
 from tests.support.store import Store
-from tests.support.stuck import assert_asked_once, assert_moved_once, closings, retry_stuck, stuck
+from tests.support.stuck import assert_asked_once, assert_moved_once, closings, retry_many, retry_stuck, stuck
 
 RUNS = 4
 #: More than one batch.
@@ -52,6 +55,28 @@ def test_runs_of_several_facades_ask_for_each_inbox_once(
     assert closings(database)["moved"] == MANY
     assert closings(database)[None] == 0
     assert faces[0].operator().verify().clean
+
+
+@crosswise
+def test_runs_share_a_provider_that_does_one_job_at_a_time(make: MakeFace, database: TestDatabase) -> None:
+    """Who meets the lock waits and comes back: each inbox is named in one job, whoever's calls were refused."""
+    with Sandbox(job_seconds=0.05) as sandbox:
+        provider = Instantly(api_key=sandbox.api_key, base_url=sandbox.base_url)
+        faces = [make(provider=provider) for _ in range(RUNS)]
+        inboxes = stuck(faces[0], RUNS * 3)
+        chunks = [inboxes[start::RUNS] for start in range(RUNS)]
+        reports = together([partial(retry_many, face, chunk) for face, chunk in zip(faces, chunks, strict=True)])
+        assert [getattr(report, "counts", None) for report in reports] == [{"moved": 3}] * RUNS
+        assert named_in_jobs(sandbox) == len(inboxes)
+    assert_moved_once(database, inboxes)
+
+
+def named_in_jobs(sandbox: Sandbox) -> int:
+    """How many mailboxes the provider's jobs were for."""
+    answer = httpx.get(
+        f"{sandbox.base_url}/api/v2/background-jobs", headers={"Authorization": f"Bearer {sandbox.api_key}"}
+    )
+    return sum(job["data"]["total_to_process"] for job in answer.json()["items"])
 
 
 @pytest.mark.parametrize("make", ["sync"], indirect=True)

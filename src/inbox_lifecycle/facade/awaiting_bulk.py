@@ -76,4 +76,4 @@ class BulkOperator(Facade):
             _, cursor = await self._run(reconcile_page(self._calls.terms, marked=False, after=cursor))
         while not run.over:
             await self._run(run.next_batch())
-        return run.run.tally.report
+        return run.report

@@ -78,4 +78,4 @@ class BulkOperator(Facade):
             _, cursor = self._run(reconcile_page(self._calls.terms, marked=False, after=cursor))
         while not run.over:
             self._run(run.next_batch())
-        return run.run.tally.report
+        return run.report

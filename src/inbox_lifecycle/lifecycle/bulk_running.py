@@ -7,7 +7,7 @@ them by the provider's word. So a run is resumed by starting another one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +15,13 @@ from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.errors import InvalidInput
 from inbox_lifecycle.flow import Flow, again
+from inbox_lifecycle.lifecycle.bulk import BulkReport
 from inbox_lifecycle.lifecycle.bulk_asking import Asking
 from inbox_lifecycle.lifecycle.bulk_claims import Claims, ending_of
 from inbox_lifecycle.lifecycle.bulk_contact import Contact
 from inbox_lifecycle.lifecycle.bulk_planning import BATCH, Pauses
 from inbox_lifecycle.lifecycle.bulk_tally import Tally
+from inbox_lifecycle.lifecycle.sending import key_of
 from inbox_lifecycle.lifecycle.warmup import Failure, provider_or_failure
 from inbox_lifecycle.providers.port import Provider
 from inbox_lifecycle.store.bulk import CountStuck, StuckInboxes
@@ -72,6 +74,11 @@ class StuckRun:
     over: bool = False
     after: InboxId | None = None
 
+    @property
+    def report(self) -> BulkReport:
+        """What became of the inboxes so far."""
+        return self.run.tally.report
+
     def next_batch(self) -> Flow[None]:
         """Retry the next inboxes."""
         if self.after is None:
@@ -105,6 +112,11 @@ class ListedRun:
         """Whether there is no further batch."""
         return self.done >= len(self.inbox_ids)
 
+    @property
+    def report(self) -> BulkReport:
+        """What became of the inboxes so far."""
+        return self.run.tally.report
+
     def next_batch(self) -> Flow[None]:
         """Retry the next inboxes."""
         batch = self.inbox_ids[self.done : self.done + BATCH]
@@ -116,7 +128,7 @@ def _by_provider(
     terms: Terms, seen: Mapping[InboxId, Seen]
 ) -> tuple[list[tuple[Provider, dict[InboxId, Seen]]], dict[InboxId, Failure]]:
     """The inboxes by the provider that serves them, and those that have none."""
-    groups: dict[int, tuple[Provider, dict[InboxId, Seen]]] = {}
+    groups: dict[Hashable, tuple[Provider, dict[InboxId, Seen]]] = {}
     failures: dict[InboxId, Failure] = {}
     for inbox_id, one in seen.items():
         provider = provider_or_failure(terms, one.inbox)
@@ -124,7 +136,7 @@ def _by_provider(
             failures[inbox_id] = provider
             logger.warning("inbox %s has no provider for now: %s", inbox_id, type(provider.error).__name__)
         else:
-            groups.setdefault(id(provider), (provider, {}))[1][inbox_id] = one
+            groups.setdefault(key_of(provider), (provider, {}))[1][inbox_id] = one
     return list(groups.values()), failures
 
 

@@ -103,11 +103,12 @@ def by_provider(terms: Terms, inboxes: Sequence[Inbox]) -> tuple[list[Served], M
         if provider.name != inbox.provider:
             unserved[inbox.id] = "another_provider_is_configured"
             continue
-        served.setdefault(_key_of(provider), Served(provider)).inboxes.append(inbox)
+        served.setdefault(key_of(provider), Served(provider)).inboxes.append(inbox)
     return list(served.values()), unserved
 
 
-def _key_of(provider: Provider) -> Hashable:
+def key_of(provider: Provider) -> Hashable:
+    """By what providers are told apart whose inboxes may share a call."""
     # A host's callable may make a provider for each inbox: equal ones share a batch. Of what has no hash, the group
     # keeps the provider alive, so that no other can take its identity.
     key = cast("Hashable", provider)
