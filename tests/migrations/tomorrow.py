@@ -25,9 +25,9 @@ NEW_SCHEMA = (
     ("domain/events.py", "    total_sent: int\n", "    total_sent: int\n    measured_by: str\n"),
     ("codec.py", '("inbox.graduated", 1): InboxGraduated', '("inbox.graduated", 2): InboxGraduated'),
     (
-        "lifecycle/moves.py",
+        "lifecycle/provider_word.py",
         "InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent)",
-        "InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent, measured_by=inbox.provider)",
+        'InboxGraduated(reputation=figures.reputation or 0, total_sent=figures.total_sent, measured_by="instantly")',
     ),
 )
 #: The way up from the schema that ends.
