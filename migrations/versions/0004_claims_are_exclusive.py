@@ -19,9 +19,7 @@ WHERE = "outcome is null and claim is not null"
 def upgrade(schema: str | None = None) -> None:
     """Build the index; what a run that was broken off left behind goes first."""
     concurrently = bool(schema and context.config.attributes.get("concurrently"))
-    op.drop_index(
-        "inbox_attempts_claimed", "inbox_attempts", schema=schema, if_exists=True, postgresql_concurrently=concurrently
-    )
+    _drop(schema, concurrently=concurrently)
     op.create_index(
         "inbox_attempts_claimed",
         "inbox_attempts",

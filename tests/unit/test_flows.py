@@ -240,6 +240,25 @@ def test_a_miss_because_the_inbox_was_erased_stops_the_warmup() -> None:
     assert isinstance(played.error, InboxNotFound)
 
 
+def test_stopping_an_erased_inbox_is_tried_again_while_the_providers_own_job_is_in_the_way() -> None:
+    """It has just taken the job of enabling, and refuses a second one meanwhile."""
+    busy, pending = httpx.Response(409), httpx.Response(200, json={"items": [{"id": "j", "status": "in-progress"}]})
+    said = (busy, account(0), pending, account(0), None, job())
+    played = play(retry(), OPEN, job(), None, None, looked(ERASED), CLOSED, *said)
+    assert [played.request(at).url.path.endswith("/warmup/disable") for at in (6, len(played.steps) - 1)] == [
+        True,
+        True,
+    ]
+    assert isinstance(played.error, InboxNotFound)
+
+
+def test_an_erased_inbox_that_could_not_be_stopped_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever erased it must stop it by hand, and nobody else would know."""
+    played = play(retry(), OPEN, job(), None, None, looked(ERASED), CLOSED, httpx.Response(401))
+    assert isinstance(played.error, InboxNotFound)
+    assert f"inbox {ERASED.id} is erased and may still warm" in caplog.text
+
+
 def test_a_miss_because_the_attempt_was_closed_by_others_is_not_recorded() -> None:
     """`reconcile` gave it up though the inbox did not move: the caller may try again at once."""
     played = play(retry(), OPEN, job(), None, None, looked(PENDING, outcome="abandoned"))

@@ -70,6 +70,16 @@ def test_a_compressed_answer_that_is_broken_is_unanswered(exchange: Exchange) ->
         exchange(get(server.url))
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}])
+def test_an_answer_that_a_transport_makes_up_comes_back_whole(headers: dict[str, str]) -> None:
+    """Its body has been read already, and unpacked: httpx's own transport for tests makes such answers."""
+    content = gzip.compress(b'{"ok":1}') if headers else b'{"ok":1}'
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, headers=headers, content=content))
+    over = [send(transport, get("http://provider.example.com"))]
+    over.append(asyncio.run(send_async(transport, get("http://provider.example.com"))))
+    assert [answer.json() for answer in over] == [{"ok": 1}] * 2
+
+
 def test_an_answer_that_is_too_large_once_unpacked_is_unanswered(exchange: Exchange) -> None:
     """A few bytes that unpack to more than is ever read are not unpacked any further."""
     packed = gzip.compress(bytes(LARGEST_ANSWER + 1))

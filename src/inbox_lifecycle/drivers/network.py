@@ -52,7 +52,7 @@ def send(transport: httpx.BaseTransport, step: Send) -> httpx.Response:
         response = transport.handle_request(step.request)
         try:
             body = bytearray()
-            for chunk in response.iter_raw():
+            for chunk in response.iter_raw() if _is_unread(response) else [response.content]:
                 _take(body, chunk, deadline)
         finally:
             response.close()
@@ -72,8 +72,11 @@ async def send_async(transport: httpx.AsyncBaseTransport, step: Send) -> httpx.R
             response = await transport.handle_async_request(step.request)
             try:
                 body = bytearray()
-                async for chunk in response.aiter_raw():
-                    _take(body, chunk, deadline)
+                if not _is_unread(response):
+                    _take(body, response.content, deadline)
+                else:
+                    async for chunk in response.aiter_raw():
+                        _take(body, chunk, deadline)
             finally:
                 await response.aclose()
     except _TROUBLE as error:
@@ -92,6 +95,13 @@ def _set_timeouts(step: Send) -> None:
         "write": step.timeout,
         "exchange": step.timeout,
     }
+
+
+def _is_unread(response: httpx.Response) -> bool:
+    """Whether the body is still to come; a transport that makes answers up hands over one that is there, unpacked."""
+    if response.is_stream_consumed:
+        response.headers.pop("content-encoding", None)
+    return not response.is_stream_consumed
 
 
 def _take(body: bytearray, chunk: bytes, deadline: float) -> None:

@@ -12,7 +12,9 @@ import logging
 import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,7 +23,7 @@ from inbox_lifecycle.drivers.database import is_stale, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
-from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step
+from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step, Unsent
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
@@ -29,6 +31,12 @@ from inbox_lifecycle.store.session import Backend
 logger = logging.getLogger("inbox_lifecycle")
 
 T = TypeVar("T")
+
+#: Exchanges under way at once on an event loop. The pool of connections below looks through all that wait for one
+#: whenever one comes free: a thousand at once would keep a processor busy for nothing until they time out.
+AT_ONCE = 50
+#: Seconds that an exchange is given at least, however long it had to wait for its turn.
+_LEAST = 0.05
 
 
 class AsyncDatabase(Protocol):
@@ -125,6 +133,7 @@ class AsyncDriver:
         self._database = database
         self._transport = transport
         self._own_transports: dict[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = {}
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
         self._late: set[asyncio.Task[Any]] = set()
         self._under_way: set[asyncio.Future[None]] = set()
 
@@ -189,7 +198,7 @@ class AsyncDriver:
     async def _answer(self, step: Step) -> Any:
         match step:
             case Send():
-                return await send_async(self._transport_here(), step)
+                return await self._exchange(step)
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
             case Hand(handler, item):
@@ -201,6 +210,20 @@ class AsyncDriver:
                 return await self._run(flow)
             case Once():
                 return await self._database.perform(step)
+
+    async def _exchange(self, step: Send) -> httpx.Response:
+        """The whole answer, once few enough others are under way; waiting for that counts as a part of the time."""
+        began, gate = time.monotonic(), self._gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+        try:
+            async with asyncio.timeout(step.timeout):
+                await gate.acquire()
+        except TimeoutError:
+            raise Unsent("QueueTimeout") from None
+        try:
+            left = max(step.timeout - (time.monotonic() - began), _LEAST)
+            return await send_async(self._transport_here(), replace(step, timeout=left))
+        finally:
+            gate.release()
 
     async def _shielded(self, flow: Flow[T], budget: float) -> T:
         task = asyncio.ensure_future(self._finish(flow, time.monotonic() + budget))

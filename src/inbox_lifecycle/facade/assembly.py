@@ -21,8 +21,8 @@ from inbox_lifecycle.terms import NoProvider, Terms, aware, utc_now
 #: A provider, a callable from inbox to provider, or None for a facade that never asks one.
 AnyProvider = Any
 
-#: Seconds that a whole call may take where each inbox has a provider of its own.
-DEFAULT_CALL_BUDGET = 90.0
+#: Seconds that asking a provider may take where each inbox has its own: more than any of ours takes by default.
+DEFAULT_CALL_BUDGET = 180.0
 #: Seconds within which an accepted warmup is recorded.
 DEFAULT_RECORDING_BUDGET = 15.0
 

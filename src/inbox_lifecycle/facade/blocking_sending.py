@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from inbox_lifecycle.domain import Inbox, InboxId
 from inbox_lifecycle.facade import sending
 from inbox_lifecycle.facade.blocking_base import Facade
 from inbox_lifecycle.facade.calls import AnyId, read_owner
+from inbox_lifecycle.flow import hand
 from inbox_lifecycle.lifecycle.sending import Launch, WarmupAnalytics, analytics_page
 from inbox_lifecycle.lifecycle.syncing import WarmupSync, sync_page
 from inbox_lifecycle.store.looks import FIRST_ID
@@ -84,7 +86,7 @@ class SendingOperator(_Measuring):
         *,
         owner_id: AnyId | None = None,
         with_analytics: bool = False,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], Any] | None = None,
     ) -> WarmupSync:
         """Read the provider, and move the inboxes that warm or have warmed as its word and the policy say.
 
@@ -95,7 +97,8 @@ class SendingOperator(_Measuring):
         Args:
             owner_id: whose inboxes; None for all.
             with_analytics: whether the report carries the figures read, which takes memory for each inbox.
-            progress: called with the number of inboxes looked at so far, after each batch.
+            progress: called with the number of inboxes looked at so far, after each batch. On the async side it may be
+                async.
 
         Raises:
             StoreUnavailable, SchemaMismatch: the database could not be asked; what was moved until then stays moved.
@@ -107,5 +110,5 @@ class SendingOperator(_Measuring):
             page, after = self._run(sync_page(self._calls.terms, wish, after=after))
             pages.append(page)
             if progress is not None:
-                progress(sum(one.looked for one in pages))
+                self._run(hand(progress, sum(one.looked for one in pages)))
         return WarmupSync.of_pages(pages)

@@ -32,7 +32,7 @@ def create(calls: Calls, *, owner_id: AnyId, label: str, expires_in: timedelta |
 
 def revoke(calls: Calls, key: str) -> Flow[ApiKey]:
     """A key's end."""
-    return api_keys.revoke_api_key(key, revoked_by=_operator(calls))
+    return api_keys.revoke_api_key(str(key), revoked_by=_operator(calls))
 
 
 def _operator(calls: Calls) -> str:
@@ -46,7 +46,7 @@ def _read_label(label: str) -> str:
     return label
 
 
-def _read_life(expires_in: timedelta) -> float:
-    if not _SHORTEST_LIFE <= expires_in <= _LONGEST_LIFE:
+def _read_life(expires_in: object) -> float:
+    if not isinstance(expires_in, timedelta) or not _SHORTEST_LIFE <= expires_in <= _LONGEST_LIFE:
         raise InvalidInput("expires_in is a time span from a second to a hundred years, such as timedelta(days=90)")
     return expires_in.total_seconds()

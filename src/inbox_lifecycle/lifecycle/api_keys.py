@@ -56,9 +56,11 @@ class Order:
     created_by: str
 
 
-def read_token(token: str) -> Presented | None:
+def read_token(token: object) -> Presented | None:
     """What was presented; None where it cannot be a token of ours, which costs no more than measuring it."""
-    read = _TOKEN.fullmatch(token) if len(token) == TOKEN_LENGTH else None
+    if not isinstance(token, str) or len(token) != TOKEN_LENGTH:
+        return None
+    read = _TOKEN.fullmatch(token)
     return None if read is None else _presented(read[1], token)
 
 

@@ -44,7 +44,7 @@ from inbox_lifecycle.errors import (
 )
 from inbox_lifecycle.flow import Flow, Statement, T, again, once, shield, sleep
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.providers.port import AlreadyWarming, Enabled, Mailbox, Provider
+from inbox_lifecycle.providers.port import AlreadyWarming, Disabled, Enabled, Mailbox, Provider, Rejected
 from inbox_lifecycle.store.faults import ConstraintViolated
 from inbox_lifecycle.store.looks import LookAgain
 from inbox_lifecycle.store.rows import Landed, Looked, Seen
@@ -61,6 +61,8 @@ WARMUP_STARTED = EVENT_NAMES[WarmupStarted][0]
 _MISSES = 5
 #: Seconds between runs of a statement whose connection broke; the last one repeats.
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+#: Seconds between two tries to stop a warmup; the last one repeats.
+_STOPPING = (0.2, 0.5, 1.0, 2.0)
 #: Seconds that the last run before a deadline may still take.
 _LEAST_PATIENCE = 0.1
 
@@ -240,7 +242,7 @@ def _explain_miss(terms: Terms, seen: Seen, acceptor: Acceptor, deadline: float)
     if looked.moved is not None:
         return looked.moved.as_left(now)
     if now.erased_at is not None:
-        return (yield from _disable_erased(terms, seen, acceptor))
+        return (yield from _disable_erased(terms, seen, acceptor, deadline))
     if now.version != seen.inbox.version:
         return (yield from _lose(terms, seen, looked, acceptor))
     if looked.outcome is not None:
@@ -284,11 +286,27 @@ def _close_lost(
         return None
 
 
-def _disable_erased(terms: Terms, seen: Seen, acceptor: Acceptor) -> Flow[Inbox]:
+def _disable_erased(terms: Terms, seen: Seen, acceptor: Acceptor, deadline: float) -> Flow[Inbox]:
     erased = Verdict((Clause("erased", "no", "yes", held=False),))
     yield from _close_lost(terms, seen, acceptor, erased)
     try:
-        yield from provider_of(terms, seen.inbox).disable_warmup([mailbox_of(seen.inbox)])
+        said = yield from _stop_warmup(terms, seen.inbox, deadline)
     except Exception as failure:  # noqa: BLE001 - the answer is known; only this call could have stopped the warmup
-        logger.warning("inbox %s is erased and may still warm: %s", seen.inbox.id, type(failure).__name__)
+        said = type(failure).__name__
+    if said is not None:
+        logger.warning("inbox %s is erased and may still warm, so stop it at the provider: %s", seen.inbox.id, said)
     raise InboxNotFound(seen.inbox.id)
+
+
+def _stop_warmup(terms: Terms, inbox: Inbox, deadline: float) -> Flow[str | None]:
+    """Tell the provider to stop, again while its own job of enabling is in the way; what it said if it did not."""
+    provider, tries = provider_of(terms, inbox), 0
+    while True:
+        answer = (yield from provider.disable_warmup([mailbox_of(inbox)]))[inbox.id]
+        if isinstance(answer, Disabled):
+            return None
+        pause = _STOPPING[min(tries, len(_STOPPING) - 1)]
+        if isinstance(answer, Rejected) or terms.monotonic() + pause >= deadline:
+            return type(answer).__name__
+        yield from sleep(pause)
+        tries += 1
