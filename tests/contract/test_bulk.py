@@ -247,17 +247,34 @@ def test_what_a_call_left_open_past_its_lease_is_settled_first(
 
 
 @crosswise
-def test_an_inbox_that_could_not_be_settled_is_told_as_taken_and_does_not_count(
+def test_a_claim_that_could_not_be_settled_is_taken_over_once_its_lease_is_over(
     face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox
 ) -> None:
-    """Its attempt is open still, so it is nobody's; the run goes on to as many others as it was told."""
-    first, second, third = sorted(stuck(face, 3), key=lambda inbox: inbox.id)
+    """Its account stays unreadable, so nobody will ever know: the attempt is given up, and the provider asked again."""
+    (inbox,) = stuck(face, 1)
     provider_sandbox.fail_next("cut", after_effect=False)
-    provider_sandbox.fail_next("error", on="account", email=first.email_address, times=100)
-    assert retry_many(face, [first], patience=0).outcomes == {first.id: "unknown"}
+    provider_sandbox.fail_next("error", on="account", times=100)
+    assert retry_many(face, [inbox], patience=0).outcomes == {inbox.id: "unknown"}
+    assert retry_many(face, [inbox], patience=0).outcomes == {inbox.id: "taken"}
     database.expire_leases()
-    assert retry_stuck(face, limit=1).outcomes == {first.id: "taken", second.id: "moved"}
-    assert face.get(third.id, owner_id=OWNER).version == 1
+    assert retry_many(face, [inbox], patience=0).outcomes == {inbox.id: "moved"}
+    given_up = next(one for one in face.operator().attempts(inbox.id) if one.outcome == "abandoned")
+    assert given_up.detail == {"outcome": "unknown"}
+    assert closings(database) == {"abandoned": 1, "moved": 1}
+
+
+@crosswise
+def test_inboxes_that_were_just_rejected_keep_nobody_from_a_limited_run(
+    make: MakeFace, provider_sandbox: Sandbox
+) -> None:
+    """The bad ones stand first; they are tried again when as much time has passed as makes an inbox stuck."""
+    clock = Clock()
+    face = make(clock=clock)
+    bad, good = sorted(stuck(face, 2), key=lambda inbox: inbox.id)
+    provider_sandbox.fail_next("reject", status=404, email=bad.email_address, times=1000)
+    for outcome in ({bad.id: "rejected"}, {good.id: "moved"}, {}, {bad.id: "rejected"}):
+        clock.move(minutes=6 if outcome != {good.id: "moved"} and outcome else 1)
+        assert face.operator().retry_stuck(limit=1).outcomes == outcome
 
 
 def test_an_inbox_without_a_provider_stops_nobody_else(make: MakeFace, provider: Instantly) -> None:

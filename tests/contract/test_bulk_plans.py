@@ -13,6 +13,7 @@ from inbox_lifecycle.store.session import DEFAULT_SCHEMA, Backend
 from tests.support.databases import TestDatabase
 
 STATEMENTS = (
+    "GIVE_UP_POSTGRESQL",
     "CLAIM_POSTGRESQL",
     "HOLD_POSTGRESQL",
     "PROLONG_POSTGRESQL",
@@ -44,7 +45,7 @@ IDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(100)]
 ROWS = json.dumps([{"inbox_id": one, "attempt_id": one} for one in IDS])
 VALUES = {
     **dict.fromkeys(("attempts", "closings", "events"), ROWS),
-    **dict.fromkeys(("actor", "reason", "correlation_id", "causation_id")),
+    **dict.fromkeys(("actor", "reason", "correlation_id", "causation_id", "detail")),
     "now": "2026-03-04T00:00:00.000000Z",
     "before": "2026-03-04T00:00:00.000000Z",
     "after": IDS[0],

@@ -11,7 +11,15 @@ import pytest
 from inbox_lifecycle import Attempt, Inbox, InboxId, Status, WarmupStatus
 from inbox_lifecycle.domain import AttemptId, AttemptKind
 from inbox_lifecycle.ids import new_id
-from inbox_lifecycle.store.bulk import CloseClaims, Closing, CommitWarmups, CountStuck, ProlongClaims, StuckInboxes
+from inbox_lifecycle.store.bulk import (
+    CloseClaims,
+    Closing,
+    CommitWarmups,
+    CountStuck,
+    GiveUpExpired,
+    ProlongClaims,
+    StuckInboxes,
+)
 from inbox_lifecycle.store.looks import FIRST_ID
 from tests.support.claiming import CONTEXT, attempts_for, claim, claiming, commit, commits, held
 from tests.support.erased import erased
@@ -80,6 +88,27 @@ def test_an_inbox_is_claimed_once_however_long_ago(store: Store, inboxes: list[I
     store.run(closing(bea, first[bea.id], owner_id="bea"))
     third = claim(store, inboxes)
     assert [inbox_id for inbox_id, one in held(store, third).items() if one.held] == [bea.id]
+
+
+def test_claims_past_their_lease_are_given_up_where_nothing_moved(store: Store, inboxes: list[Inbox]) -> None:
+    """Not those of a run that lives or our own, nor attempts that claim nothing, nor on an inbox that moved on."""
+    ana, bea, cleo = inboxes
+    single = opened(store, cleo, lease=-60.0)
+    expired = claim(store, inboxes[:1], lease=-60.0)
+    own = claim(store, [cleo], lease=-60.0)
+    moved = claim(store, [bea], lease=-60.0)
+    store.move(bea)
+    statement = GiveUpExpired(attempts=attempts_for([ana, bea]) | own, now=LATER)
+    store.run(statement)
+    found = attempt(store, ana)
+    assert (found.id, found.outcome, found.closed_at) == (expired[ana.id], "abandoned", LATER)
+    assert found.detail == {"outcome": "unknown"}
+    assert attempt(store, bea).outcome is None
+    assert (attempt(store, bea).id, set(store.attempts(cleo))) == (moved[bea.id], {single, own[cleo.id]})
+    assert {one.outcome for one in store.attempts(cleo).values()} == {None}
+    alive = claim(store, [ana])
+    store.run(statement)
+    assert store.attempts(ana)[alive[ana.id]].outcome is None
 
 
 def test_erased_and_unknown_inboxes_are_not_claimed(store: Store, inboxes: list[Inbox]) -> None:
@@ -324,3 +353,16 @@ def test_stuck_inboxes_are_those_that_stand_there_for_long_and_that_nobody_claim
     store.move(ana)
     erased(store.database, bea)
     assert len(stuck(store)) == 2
+
+
+def test_stuck_inboxes_that_were_rejected_since_are_left_out(store: Store, inboxes: list[Inbox]) -> None:
+    """Those that were rejected before, or ended in another way, are not."""
+    ana, bea, _ = inboxes
+    attempts = claim(store, [ana, bea])
+    closings = (
+        _closing(attempts, ana, "ana", "rejected", None),
+        _closing(attempts, bea, "bea", "throttled", None),
+    )
+    store.run(CloseClaims(closings=closings, now=LATER))
+    assert set(stuck(store, before=LATER + timedelta(seconds=1))) - set(stuck(store)) == {ana.id}
+    assert bea.id in stuck(store)

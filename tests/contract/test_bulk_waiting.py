@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inbox_lifecycle import BulkProgress, Instantly
 from inbox_lifecycle.codec import decode_entry
-from inbox_lifecycle.testing import Sandbox, WarmupCode
+from inbox_lifecycle.testing import Sandbox, SmartleadSandbox, WarmupCode
 from tests.fix_face import MakeFace
-from tests.support.contract import attempt_on, crosswise
+from tests.support.contract import UNKNOWN_ID, attempt_on, crosswise, outcomes
 from tests.support.databases import TestDatabase
 from tests.support.evidence import gather
 from tests.support.faces import AnyFace
 from tests.support.steps import Clock
 from tests.support.stuck import (
+    OWNER,
     addresses,
     assert_asked_once,
     assert_moved_once,
@@ -141,13 +144,44 @@ def test_a_mailbox_that_says_nothing_of_jobs_is_passed_over_for_one_that_does(ma
     assert_asked_once(sandbox, [first, gone, warm, *others])
 
 
-def test_patience_is_one_budget_for_the_whole_run(face: AnyFace, provider_sandbox: Sandbox) -> None:
-    """Once it is spent on one batch, the others are asked for once each, and nobody waits."""
-    inboxes = stuck(face, 102)
-    provider_sandbox.fail_next("throttle", times=100)
-    report = retry_stuck(face, patience=0.2)
-    assert report.counts == {"throttled": len(inboxes)}
-    ordered = sorted(inboxes, key=lambda inbox: inbox.id)
-    named = [provider_sandbox.enable_calls(address) for address in addresses(ordered)]
-    assert named[0] == named[99] > 1
-    assert named[100:] == [1, 1]
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [({"kind": "throttle"}, "throttled"), ({"kind": "reject", "status": 401}, "rejected")]
+)
+def test_a_provider_that_is_done_with_is_not_asked_for_later_batches(
+    face: AnyFace, provider_sandbox: Sandbox, kind: dict[str, Any], outcome: str
+) -> None:
+    """Patience is spent, or the key is wrong: who is on a list hears the same, and the rest are left as they are."""
+    inboxes = sorted(stuck(face, 102), key=lambda inbox: inbox.id)
+    provider_sandbox.fail_next(**kind, times=1000)
+    assert retry_many(face, inboxes, patience=0.2).counts == {outcome: 102}
+    assert retry_stuck(face, patience=0.2).counts == {outcome: 100}
+    named = [provider_sandbox.enable_calls(address) for address in addresses(inboxes)]
+    assert named[0] == named[99] >= 2
+    assert named[100:] == [0, 0]
+    assert outcomes(face, inboxes[100]) == outcomes(face, inboxes[101]) == []
+
+
+def test_a_list_is_told_what_else_is_true_of_those_whose_provider_is_done_with(
+    face: AnyFace, provider_sandbox: Sandbox
+) -> None:
+    """One that warms is refused, and one that is not there is not found, whatever the provider said to the others."""
+    warm, *inboxes = stuck(face, 101)
+    assert retry_many(face, [warm]).counts == {"moved": 1}
+    provider_sandbox.fail_next("reject", status=401, times=1000)
+    report = face.operator().retry_many([*(inbox.id for inbox in inboxes), warm.id, UNKNOWN_ID])
+    assert report.counts == {"rejected": 100, "refused": 1, "not_found": 1}
+
+
+@pytest.mark.parametrize(("status", "calls"), [(404, 5), (403, 5), (401, 1)])
+def test_a_provider_that_answers_for_each_mailbox_is_not_asked_by_halves(
+    make: MakeFace, smartlead_sandbox: SmartleadSandbox, status: int, calls: int
+) -> None:
+    """Each no closes its own inbox, with one call for each; a wrong key is told by the first."""
+    face = make(provider=smartlead_sandbox.provider())
+    inboxes = [
+        face.register(email_address=f"box{number}@mail.example.com", owner_id=OWNER, provider_ref=f"90{number}")
+        for number in range(5)
+    ]
+    smartlead_sandbox.fail_next("reject", status=status, times=1000)
+    assert retry_many(face, inboxes).counts == {"rejected": 5}
+    assert smartlead_sandbox.count("enable") == calls

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from inbox_lifecycle import BulkProgress, Inbox
 from inbox_lifecycle.cli.commands.bulk import EXITS
+from inbox_lifecycle.cli.findings import Look
 from inbox_lifecycle.cli.progress import EVERY, Lines
+from inbox_lifecycle.facade.assembly import open_database
 from inbox_lifecycle.lifecycle.bulk import OUTCOMES
+from inbox_lifecycle.store.diagnosis import HeldInboxes, StuckInboxes
+from inbox_lifecycle.terms import utc_now
 from inbox_lifecycle.testing import Sandbox
 from inbox_lifecycle.testing.smartlead import SmartleadSandbox
 from tests.support.commands import COMMAND, PATIENCE, Ran, Terminal
@@ -40,6 +48,15 @@ def small_terminal(tmp_path: Path, sqlite_database: TestDatabase, provider_sandb
 def registered(terminal: Terminal, count: int, *, owner: str = "acme") -> list[Inbox]:
     """Inboxes that are stuck."""
     return [terminal.register(f"{owner}{number}@mail.example.com", owner=owner) for number in range(count)]
+
+
+@contextmanager
+def looking(terminal: Terminal) -> Iterator[Look]:
+    """A look at the database, as doctor's."""
+    assert terminal.database is not None
+    database = open_database(terminal.database.url, None)
+    yield Look(database)
+    database.close()
 
 
 def test_what_is_stuck_is_moved_and_each_inbox_is_accounted_for(terminal: Terminal, provider_sandbox: Sandbox) -> None:
@@ -70,6 +87,9 @@ def test_a_list_comes_as_arguments_from_a_file_or_by_a_pipe(small_terminal: Term
     one, two, three, warm = registered(small_terminal, 4)
     assert small_terminal.run("retry-many", warm.id, *OLGA).document["counts"] == {"moved": 1}
     file = small_terminal.folder / "stuck.txt"
+    file.write_text(f"\ufeff{one.id}\n\nseven@mail.example.com\n", encoding="utf-8")
+    wrong = small_terminal.run("retry-many", "--from-file", "stuck.txt", *OLGA)
+    assert (wrong.code, "line 3 of stuck.txt is no inbox's id" in wrong.err, "seven" in wrong.err) == (10, True, False)
     file.write_text(f"# of yesterday\n{one.id}\n\n  {two.id}  # twice\n{two.id.upper()}\n")
     read = small_terminal.run("retry-many", "--from-file", "stuck.txt", *OLGA)
     assert (read.code, read.document["counts"]) == (0, {"moved": 2})
@@ -167,8 +187,17 @@ def test_broken_off_by_a_signal_the_run_says_how_to_go_on(small_terminal: Termin
         assert "waits" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
-    said = "inbox-lifecycle: interrupted: 0 of 2 inboxes are accounted for, run it again to go on\n"
-    assert (process.returncode, out, err) == (130, "", said)
+    so_far = "0 of 2 inboxes are accounted for, and what it had claimed is free again in about "
+    told = re.fullmatch(rf"inbox-lifecycle: interrupted: {so_far}(\d+) s: run it again then\n", err)
+    assert (process.returncode, out, told is not None) == (130, "", True)
+    with small_terminal.start("retry-stuck", *AT_ONCE) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    held = "2 stuck inboxes are held by other runs or calls just now: where those are gone, run it again in about "
+    assert (process.returncode, err) == (0, f"inbox-lifecycle: {held}{told and told[1]} s\n")
+    with looking(small_terminal) as look:
+        assert look.at(StuckInboxes(utc_now() + timedelta(hours=1))).number == 2
+        in_an_hour = utc_now() + timedelta(hours=1)
+        assert [look.at(HeldInboxes(in_an_hour, owner)).number for owner in (None, "acme", "another")] == [2, 2, 0]
     assert small_terminal.run("retry-many", *(inbox.id for inbox in inboxes), *OLGA).document["counts"] == {"taken": 2}
     assert small_terminal.database is not None
     small_terminal.database.expire_leases()

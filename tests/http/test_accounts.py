@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
 from inbox_lifecycle import Inbox, InvalidInput, Signer, verify_bundle
-from inbox_lifecycle.http import create_router
+from inbox_lifecycle.http import create_router, rows
+from inbox_lifecycle.http.facts import FACTS
 from inbox_lifecycle.http.parameters import LARGEST_PAGE
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace
 from tests.support.contract import ACTIVE, ANA, OWNER, WARMING, adopted, born, crosswise, lead_back
-from tests.support.faces import AnyFace
+from tests.support.faces import AnyFace, LoopThread
 from tests.support.hosting import Host, Site, site_of
 from tests.support.serving import Web
 
@@ -49,10 +55,35 @@ def test_accounts_come_newest_first_all_of_them_or_by_pages(site: Site, face: An
 
 
 @pytest.mark.parametrize(("make", "database"), [("sync", "sqlite")], indirect=True)
-def test_a_list_is_whole_however_many_rows_it_has(site: Site, face: AnyFace) -> None:
-    """Without a limit the answer has more accounts than the library gives at once."""
+def test_a_list_is_whole_however_many_rows_it_has(site: Site, face: AnyFace, loop_thread: LoopThread) -> None:
+    """Without a limit the answer has more accounts than the library gives at once; the loop builds but few."""
     ids = [born(face, f"a{number}@mail.example.com").id for number in range(LARGEST_PAGE + 1)]
-    assert [account["id"] for account in site.get(ACCOUNTS).json()["accounts"]] == ids[::-1]
+    with calls_on(loop_thread, rows.account_of.__code__) as built:
+        assert [account["id"] for account in site.get(ACCOUNTS).json()["accounts"]] == ids[::-1]
+    # Of the second page.
+    assert len(built) == 1
+    with calls_on(loop_thread, rows.account_of.__code__) as built:
+        site.get(f"{ACCOUNTS}?limit=2")
+    assert len(built) == 2
+
+
+@contextmanager
+def calls_on(loop_thread: LoopThread, code: CodeType) -> Iterator[list[str]]:
+    """The calls of a function on the event loop's own thread, as its interpreter tells of them."""
+    calls: list[str] = []
+
+    def look(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code is code:
+            calls.append(event)
+
+    async def put(profile: Any) -> None:
+        sys.setprofile(profile)
+
+    asyncio.run_coroutine_threadsafe(put(look), loop_thread.loop).result(30)
+    try:
+        yield calls
+    finally:
+        asyncio.run_coroutine_threadsafe(put(None), loop_thread.loop).result(30)
 
 
 @crosswise
@@ -101,6 +132,29 @@ def test_a_host_adds_fields_and_takes_none_away(make: MakeFace, host: Host, web:
         assert (account["id"], account["status"], account["display_name"]) == (inbox.id, "warming", "<2>")
         assert (account["since"], account["limit"]) == ("2026-03-04T00:00:00Z", "30")
         assert site.get(ACCOUNTS).json()["accounts"] == [account]
+
+
+@crosswise
+def test_what_was_done_is_answered_though_the_host_fails(
+    face: AnyFace, host: Host, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the host's fields, for one account and for many; the log has type, place and request, and no text."""
+
+    def present(inbox: Inbox) -> dict[str, object]:
+        if inbox.status.value == "warming":
+            raise LookupError(inbox.email_address)
+        return {"handle": object()}
+
+    inbox, _ = born(face), born(face, "bo@mail.example.com")
+    with site_of(web, host.application(face, present=present)) as site, caplog.at_level(logging.ERROR):
+        moved = site.retry(inbox, headers={"X-Request-ID": "r-5"})
+        assert (moved.status_code, moved.json()["account"]["status"]) == (200, "warming")
+        assert site.get(f"{ACCOUNTS}/{inbox.id}").json() == moved.json()
+        assert [set(one) == set(moved.json()["account"]) for one in site.get(ACCOUNTS).json()["accounts"]] == [True] * 2
+    told = [getattr(record, FACTS) for record in caplog.records]
+    assert [facts["error"] for facts in told] == ["LookupError"] * 2 + [told[2]["error"]]
+    assert (told[0]["request_id"], told[0]["at"].rpartition(":")[0]) == ("r-5", f"{__name__}:present")
+    assert ANA not in caplog.text
 
 
 @crosswise

@@ -9,6 +9,8 @@ import pytest
 from fastapi.responses import StreamingResponse
 
 from inbox_lifecycle.http import create_app
+from inbox_lifecycle.http.facts import FACTS
+from inbox_lifecycle.http.logs import TextLog
 from tests.support.contract import crosswise
 from tests.support.faces import AnyFace
 from tests.support.hosting import Host, Site, site_of
@@ -60,14 +62,17 @@ def test_probes_need_no_token(site: Site) -> None:
     """And other methods on them are told which there are."""
     assert site.get("/livez", token=None).status_code == 200
     assert site.get("/readyz", token=None).status_code == 200
+    for path in ("/livez", "/readyz"):
+        head = site.ask("HEAD", path, token=None)
+        assert (head.status_code, head.headers["Cache-Control"], head.content) == (200, "no-store", b"")
     refused = site.ask("POST", "/livez")
     assert (refused.status_code, refused.json()["status"]) == (405, 405)
-    assert "GET" in refused.headers["Allow"]
+    assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @crosswise
 def test_what_nobody_foresaw_is_a_500_without_a_word_of_it(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the answer nor any log has the error's text or a stack; its type is in the log."""
+    """Neither the answer nor any log has the error's text or a stack; type, place and request are in the log."""
     with caplog.at_level(logging.DEBUG):
         answer = site.get("/broken", headers={"X-Request-ID": "r-1"})
     assert (answer.status_code, answer.json()["error"]) == (500, "Internal server error")
@@ -75,6 +80,11 @@ def test_what_nobody_foresaw_is_a_500_without_a_word_of_it(site: Site, caplog: p
     assert "zx" not in answer.text + caplog.text
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
     assert "RuntimeError" in caplog.text
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    facts = getattr(record, FACTS)
+    assert (facts["request_id"], facts["error"]) == ("r-1", "RuntimeError")
+    assert facts["at"].startswith(f"{__name__}:broken:")
+    assert f"request_id=r-1 error=RuntimeError at={__name__}:broken:" in TextLog().format(record)
 
 
 @crosswise

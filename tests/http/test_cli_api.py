@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -13,7 +16,8 @@ from inbox_lifecycle.cli.options import Reach, WrongUsage
 from inbox_lifecycle.cli.remote import client_of
 from inbox_lifecycle.testing import ProviderSandbox, Sandbox
 from tests.fix_face import MakeFace
-from tests.support.commands import Ran, Terminal
+from tests.support.canned import canned
+from tests.support.commands import PATIENCE, Ran, Terminal
 from tests.support.contract import ACTIVE, ANA, OWNER, UNKNOWN_ID, adopted, born, crosswise, outcomes, warming
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace, Face
@@ -138,6 +142,24 @@ def test_figures_and_launches_go_through_the_api(
 
 def _words(ran: Ran) -> list[list[str]]:
     return [line.split() for line in ran.out.splitlines()]
+
+
+def test_a_call_broken_off_on_its_way_says_that_it_may_have_taken_effect(tmp_path: Path) -> None:
+    """Ctrl-C ends the command, and not what the server does."""
+    started: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+
+    def interrupt(_: object) -> None:
+        process = started.get(timeout=PATIENCE)
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+
+    with canned(interrupt) as server:
+        terminal = Terminal(tmp_path, settings={"INBOX_LIFECYCLE_API": server.url, "INBOX_LIFECYCLE_TOKEN": TOKEN})
+        with terminal.start("retry-warmup", UNKNOWN_ID) as process:
+            started.put(process)
+            out, err = process.communicate(timeout=PATIENCE)
+    said = "the call may have taken effect at the HTTP API: look before you call again"
+    assert (process.returncode, out, err) == (130, "", f"inbox-lifecycle: interrupted: {said}\n")
 
 
 def test_the_way_there_has_exit_codes_of_its_own(

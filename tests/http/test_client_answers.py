@@ -27,6 +27,7 @@ from inbox_lifecycle import (
 from inbox_lifecycle.client import AsyncClient, Client
 from inbox_lifecycle.http import CampaignNotLaunchable
 from inbox_lifecycle.http.answering import answer_to, answer_with_status, row_for
+from inbox_lifecycle.http.parameters import read_campaign_id
 from inbox_lifecycle.http.problems import ROWS, BodyTooLarge, LaunchPostponed, NoSuchCampaign, NotAuthenticated
 from tests.support.canned import Canned, canned, head, saying, trickling, whole
 from tests.support.contract import UNKNOWN_ID
@@ -225,9 +226,40 @@ def test_an_answer_is_bounded_in_time_and_size(dial: Dial) -> None:
     flood = [head("Content-Length: 90000000"), *[b" " * 1_000_000] * 90]
     with canned(saying(*flood)) as server:
         client = dial(server)
-        assert isinstance(failing(client, "find"), ApiUnreachable)
+        large = failing(client, "find")
+        assert (type(large), "larger than 8 MiB" in str(large)) == (ApiAnswerUnreadable, True)
         client.close()
         assert server.hung_up.acquire(timeout=5)
+
+
+def test_what_a_verdict_says_reaches_no_terminal_as_an_order(dial: Dial) -> None:
+    """Neither what stands in a clause, nor whose verdict it is."""
+    clause = {"field": "sta\x1b[31mtus", "expected": "pending\r", "found": "\x9b2Jwarming", "held": False}
+    refused = {"type": "urn:inbox-lifecycle:problem:retry-refused", "verdict": [clause]}
+    senders = {"type": "urn:inbox-lifecycle:problem:senders-refused", "verdicts": {"\x1b[2J": [clause]}}
+    for problem, call in ((refused, ("retry_warmup", UNKNOWN_ID)), (senders, ("launch_campaign", "c1"))):
+        with canned(saying(whole(msgspec.json.encode(problem), status="409 Conflict"))) as server:
+            error = failing(dial(server), *call)
+        assert str(error).isprintable(), repr(str(error))
+        assert "found 2Jwarming" in str(error)
+
+
+def test_a_time_without_its_zone_is_no_answer_of_the_api(dial: Dial) -> None:
+    """Nobody knows which time it is."""
+    account = {**ACCOUNT, "created_at": "2026-05-01T09:00:00"}
+    with canned(saying(whole(msgspec.json.encode({"account": account})))) as server:
+        assert isinstance(failing(dial(server), "get", UNKNOWN_ID), ApiAnswerUnreadable)
+
+
+@pytest.mark.parametrize("campaign", ["c1", "_c1", "-c1", "c.1", "c:1", "c_-1", "", "c" * 128, "c" * 129, "c\n"])
+def test_a_campaigns_id_is_one_to_the_client_if_it_is_one_to_the_server(dial: Dial, campaign: str) -> None:
+    """What the server would refuse is not sent."""
+    try:
+        read_campaign_id(campaign)
+    except InvalidInput:
+        assert isinstance(failing(dial("http://127.0.0.1:9"), "launch_campaign", campaign), InvalidInput)
+    else:
+        assert isinstance(failing(dial("http://127.0.0.1:9"), "launch_campaign", campaign), ApiUnreachable)
 
 
 def test_a_packed_answer_is_not_unpacked(dial: Dial) -> None:

@@ -13,6 +13,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 
+#: What somebody may paste by mistake, and no log may keep: an address, an API key, a JWT.
+PERSONAL = ("ana@mail.example.com", f"ilk_4zt9_{'a' * 52}", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmVk")
+
 
 def read(*headers: tuple[str, str]) -> Correlation:
     """What these headers say."""
@@ -67,7 +70,7 @@ def test_what_is_no_traceparent_is_passed_over(value: str) -> None:
     assert read(("x-request-id", "req-1"), ("traceparent", value)) == Correlation("req-1", "req-1", None)
 
 
-@pytest.mark.parametrize("value", ["", " ", "a b", "a" * 129, "caf\u00e9", 'a"b', "a;b", "<script>", "a\tb"])
+@pytest.mark.parametrize("value", ["", " ", "a b", "a" * 129, "caf\u00e9", 'a"b', "a;b", "<script>", "a\tb", *PERSONAL])
 def test_what_is_no_request_id_is_replaced(value: str) -> None:
     """By one that is, and is another each time."""
     one, other = read(("x-request-id", value)), read(("x-request-id", value))

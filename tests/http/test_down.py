@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from inbox_lifecycle import Inbox
-from inbox_lifecycle.http import ApiKeys
+from inbox_lifecycle.http import ApiKeys, gateway
 from inbox_lifecycle.testing import Sandbox
 from tests.fix_face import MakeFace
 from tests.support.contract import ANA, PENDING, adopted, in_flight
@@ -60,6 +61,19 @@ def test_nothing_is_sent_without_a_database(
     assert provider_sandbox.requests == ()
     proxy.resume()
     assert site.retry(inbox).status_code == 200
+
+
+def test_a_database_that_hangs_is_a_503_in_time(
+    site: Site, face: AnyFace, inbox: Inbox, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks is not left waiting for somebody else's lock, and whoever asks is told that nobody knows."""
+    monkeypatch.setattr(gateway, "LOOKING", 0.3)
+    monkeypatch.setattr(gateway, "BEYOND", 0.3 - face.target._calls.terms.call_budget)  # noqa: SLF001 - the facade's own
+    with psycopg.connect(database.url) as other:
+        other.execute("lock table inbox_lifecycle.inboxes in access exclusive mode")
+        looked, asked = site.get(f"/api/email/accounts/{inbox.id}"), site.retry(inbox)
+    assert (looked.status_code, looked.json()["type"].rpartition(":")[2]) == (503, "store-unavailable")
+    assert (asked.status_code, asked.json()["type"].rpartition(":")[2]) == (502, "provider-outcome-unknown")
 
 
 def test_tokens_that_stand_in_the_database_cannot_be_checked_without_it(

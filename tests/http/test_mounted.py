@@ -81,9 +81,9 @@ def test_routes_of_both_share_a_path(site: Site, face: AnyFace) -> None:
     assert site.ask("POST", "/v2/email/accounts", json=account, token=None).json() == account
     assert [one["id"] for one in site.get("/v2/email/accounts").json()["accounts"]] == [inbox.id]
     assert site.ask("DELETE", f"/v2/email/accounts/{inbox.id}").json() == {"deleted": inbox.id}
-    assert site.ask("OPTIONS", "/v2/email/accounts").headers["Allow"] == "GET, POST, OPTIONS"
+    assert site.ask("OPTIONS", "/v2/email/accounts").headers["Allow"] == "GET, HEAD, POST, OPTIONS"
     refused = site.ask("PATCH", f"/v2/email/accounts/{inbox.id}")
-    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, DELETE, OPTIONS")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, DELETE, OPTIONS")
 
 
 @crosswise
@@ -118,5 +118,5 @@ def test_an_application_within_an_application_serves_it_too(web: Web, host: Host
     outer.mount("/inner", hosts_application(host, face))
     with site_of(web, outer) as site:
         assert site.get("/inner/v2/email/accounts").json() == {"accounts": []}
-        assert site.ask("OPTIONS", "/inner/v2/email/accounts").headers["Allow"] == "GET, POST, OPTIONS"
+        assert site.ask("OPTIONS", "/inner/v2/email/accounts").headers["Allow"] == "GET, HEAD, POST, OPTIONS"
         assert site.ask("PATCH", f"/inner/v2/email/accounts/{UNKNOWN_ID}/retry-warmup").status_code == 404

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inbox_lifecycle import BulkReport, Inbox
+from inbox_lifecycle import BulkProgress, BulkReport, Inbox
 from inbox_lifecycle.errors import StoreUnavailable
 from inbox_lifecycle.facade import retrying
 from inbox_lifecycle.flow import Flow, Once, Send, Sleep, Step, interleaved, sleep
@@ -156,6 +156,33 @@ def test_claims_that_could_not_be_prolonged_do_not_end_the_run(stage: Watched) -
 
     stage.before = fail
     assert stage.retry(inboxes).counts == {"moved": 2}
+
+
+def test_accounts_that_never_answer_do_not_hide_those_behind_them(stage: Watched) -> None:
+    """An adapter stops at the first that is throttled: the next reading begins with the one behind it."""
+    inboxes = stage.born(6)
+    for inbox in inboxes[:5]:
+        stage.sandbox.fail_next("throttle", on="account", email=inbox.email_address, times=1000)
+    stage.sandbox.fail_next("not_json", after_effect=True)
+    report = stage.retry(inboxes)
+    assert report.outcomes == {**{inbox.id: "unknown" for inbox in inboxes[:5]}, inboxes[5].id: "moved"}
+
+
+@pytest.mark.parametrize(("patience", "goes_on"), [(1e6, True), (30.0, False), (0.0, False)])
+def test_reconciling_in_front_is_out_of_the_runs_patience(stage: Watched, patience: float, goes_on: bool) -> None:  # noqa: FBT001 - a case
+    """A page that settled nothing counts; where it took all there was, the batches begin without the next."""
+    inboxes = stage.born(100)
+    stage.sandbox.fail_next("not_json", after_effect=False)
+    stage.sandbox.fail_next("error", on="account", times=1000)
+    assert stage.retry(inboxes, patience=0.0).counts == {"unknown": 100}
+    stage.expire_leases()
+    stage.slowness = 40.0
+    told: list[BulkProgress] = []
+    run = retrying.listed(stage.calls, [inboxes[0].id], patience=patience, progress=told.append)
+    following = stage.run(retrying.reconcile_first(run.run, Cursor()))
+    assert (following is not None) is goes_on
+    assert run.run.tally.patience <= max(patience - 40.0, 0.0)
+    assert [one.waiting_for for one in told] == ["unknown" if goes_on else None]
 
 
 def nothing(stage: Watched, inbox: Inbox) -> None:

@@ -11,6 +11,8 @@ from inbox_lifecycle.flow import Flow, Send, Step, Unanswered, Unsent
 from inbox_lifecycle.providers.http import user_agent
 from inbox_lifecycle.providers.instantly import BATCH, PATIENCE, Instantly
 from inbox_lifecycle.providers.port import (
+    ActivateAnswer,
+    Activated,
     EnableAnswer,
     Enabled,
     Figures,
@@ -115,7 +117,7 @@ def test_job_list_is_asked_for_running_warmup_jobs_only() -> None:
     assert request.url.path == "/api/v2/background-jobs"
     assert dict(request.url.params) == {
         "type": "update-warmup-accounts",
-        "status": "pending,in-progress",
+        "status": "pending,in-progress,draining,paused",
         "limit": "100",
     }
 
@@ -228,6 +230,7 @@ def test_account_is_read_leniently_but_never_guessed(fields: dict[str, object], 
         ({"items": [JOB | {"status": "success"}]}, WarmupState.NOT_WARMING),
         ({"items": [JOB | {"type": "move-leads"}]}, WarmupState.NOT_WARMING),
         ({"items": [JOB | {"status": "in-progress"}]}, WarmupState.JOB_PENDING),
+        ({"items": [JOB | {"status": "draining"}]}, WarmupState.JOB_PENDING),
         ({"items": [JOB | {"status": "a new word"}]}, WarmupState.JOB_PENDING),
         ({"items": {}}, WarmupState.UNKNOWN),
         ({}, WarmupState.UNKNOWN),
@@ -252,6 +255,21 @@ def test_single_account_that_breaks_the_provider_hides_no_other() -> None:
     silent = [Unanswered()] * (PATIENCE - 1)
     states = run(PROVIDER.read_warmup(mailboxes(2 * PATIENCE)), *silent, good, *silent, good)
     assert list(states.values()).count(WarmupState.WARMING) == 2
+
+
+@pytest.mark.parametrize("error", [httpx.Response(500), httpx.Response(200, content=b"<html>")])
+def test_accounts_that_answer_with_an_error_hide_no_other(error: httpx.Response) -> None:
+    """Only silence ends the asking: an error that comes promptly keeps nobody waiting."""
+    errors = [error] * (PATIENCE + 1)
+    states = run(PROVIDER.read_warmup(mailboxes(PATIENCE + 2)), *errors, account(warmup_status=1))
+    assert list(states.values())[-1] is WarmupState.WARMING
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(429), httpx.Response(401)])
+def test_answer_about_the_key_or_the_limit_ends_the_looking(answer: httpx.Response) -> None:
+    """The other accounts would be told the same."""
+    states = run(PROVIDER.read_warmup(mailboxes(BATCH)), account(warmup_status=1), answer)
+    assert [states[InboxId(f"id-{number}")] for number in (0, 1, BATCH - 1)] == ["warming", "unknown", "unknown"]
 
 
 def figures_of(analytics: dict[str, object], **fields: object) -> Figures | NoFigures:
@@ -288,6 +306,9 @@ def test_figures_are_found_in_small_letters_too() -> None:
     [
         {"aggregate_data": {"inbox0@example.com": {}}},
         {"aggregate_data": {"inbox0@example.com": {"sent": "5"}}},
+        {"aggregate_data": {"inbox0@example.com": {"sent": -5}}},
+        {"aggregate_data": {"inbox0@example.com": {"sent": 2**53}}},
+        {"aggregate_data": {"inbox0@example.com": {"sent": 5, "received": 2**60}}},
         {"aggregate_data": {"inbox0@example.com": []}},
         {"aggregate_data": {"inbox0@example.com": {"sent": 5}}, "email_date_data": {"inbox0@example.com": {"x": {}}}},
     ],
@@ -297,7 +318,13 @@ def test_odd_figures_are_missing(odd: dict[str, object]) -> None:
     assert figures_of(odd, warmup_status=1) == NoFigures("unreadable")
 
 
-@pytest.mark.parametrize("empty", [{}, {"aggregate_data": {}, "email_date_data": {}}])
+@pytest.mark.parametrize("answer", [{}, {"statusCode": 500, "error": "x", "message": "y"}, {"aggregate_data": None}])
+def test_analytics_without_totals_are_unreadable(answer: dict[str, object]) -> None:
+    """An error in a success's clothes is no word that nothing was ever sent."""
+    assert figures_of(answer) == NoFigures("unreadable")
+
+
+@pytest.mark.parametrize("empty", [{"aggregate_data": {}}, {"aggregate_data": {}, "email_date_data": {}}])
 def test_empty_analytics_ask_for_no_account(empty: dict[str, object]) -> None:
     """A mailbox without figures costs no further exchange."""
     assert figures_of(empty) == NoFigures("not_measured_yet")
@@ -312,9 +339,9 @@ def test_odd_figures_of_one_mailbox_spoil_no_other() -> None:
     assert isinstance(found[InboxId("id-1")], Figures)
 
 
-@pytest.mark.parametrize("score", ["90", True, None])
-def test_score_that_is_no_number_is_no_reputation(score: object) -> None:
-    """Nothing but a number can earn a graduation."""
+@pytest.mark.parametrize("score", ["90", True, None, -1, 101, 100_000, 2**70, 10**400])
+def test_score_that_is_none_of_a_hundred_is_no_reputation(score: object) -> None:
+    """Nothing but a score can earn a graduation, and no number stops the reading."""
     totals: dict[str, object] = {"aggregate_data": {"inbox0@example.com": {"sent": 5}}}
     found = figures_of(totals, warmup_status=1, stat_warmup_score=score)
     assert isinstance(found, Figures)
@@ -329,6 +356,24 @@ def test_paused_account_among_figures_is_made_sure_of() -> None:
     found = run(PROVIDER.read_analytics(mailboxes(1)), analytics, paused, jobs, paused)[InboxId("id-0")]
     assert isinstance(found, Figures)
     assert found.warmup is WarmupState.JOB_PENDING
+
+
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ({"id": "C-1", "status": 1}, Activated()),
+        ({"id": "c-1", "status": 4}, Activated()),
+        ({"id": "c-1", "status": 0}, Unknown("campaign_not_running")),
+        ({"id": "c-1", "status": -99}, Unknown("campaign_not_running")),
+        ({"id": "c-2", "status": 1}, Unknown("unreadable")),
+        ({"id": "c-1"}, Unknown("unreadable")),
+        ({"id": "c-1", "status": "1"}, Unknown("unreadable")),
+        ({"statusCode": 500, "error": "x", "message": "y"}, Unknown("unreadable")),
+    ],
+)
+def test_launch_is_one_only_of_our_campaign_that_runs(told: dict[str, object], answer: ActivateAnswer) -> None:
+    """A success that speaks of another campaign, or of one that stands still, launched nothing that we know of."""
+    assert run(PROVIDER.activate_campaign("c-1"), httpx.Response(200, json=told)) == answer
 
 
 @pytest.mark.parametrize("campaign_id", ["", ".", "..", "a/b", "a?b", "a b"])

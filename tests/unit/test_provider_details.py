@@ -110,7 +110,9 @@ def test_batches_are_stopped_each_with_its_own_answer() -> None:
 def test_figures_come_in_batches_and_a_failed_one_is_not_the_others() -> None:
     """The second hundred is asked for though the first was refused, and the third though the second was."""
     refused = (httpx.Response(402), httpx.Response(503))
-    played = play(PROVIDER.read_analytics(mailboxes(2 * BATCH + 1)), *refused, httpx.Response(200, json={}))
+    played = play(
+        PROVIDER.read_analytics(mailboxes(2 * BATCH + 1)), *refused, httpx.Response(200, json={"aggregate_data": {}})
+    )
     answers = list(played.value.values())
     assert answers[:BATCH] == [NoFigures("payment_required")] * BATCH
     assert answers[BATCH:-1] == [NoFigures("service_unavailable")] * BATCH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -13,12 +14,14 @@ from inbox_lifecycle.codec import decode_entry
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import AttemptId, AttemptKind
 from inbox_lifecycle.errors import StoreUnavailable
+from inbox_lifecycle.flow import Unanswered
+from inbox_lifecycle.providers.instantly import PATIENCE
 from inbox_lifecycle.reconcile import PAGE, Cursor, Reconciled, page_size, reconcile_page
 from inbox_lifecycle.records import Attempt
 from inbox_lifecycle.store.rows import Closed, OpenAttempt
 from inbox_lifecycle.store.statements import ClearMark, CloseAttempt
 from inbox_lifecycle.terms import NoProvider, Terms
-from tests.support.steps import ERASED, NOW, PENDING, WARMING, account, job, looked, play, seen, terms
+from tests.support.steps import ERASED, NOW, PENDING, WARMING, Clock, account, job, looked, play, seen, terms
 
 BANNED = replace(PENDING, status=Status.BANNED, warmup_status=WarmupStatus.BANNED, version=2)
 #: The mark was there, and is cleared.
@@ -317,3 +320,18 @@ def test_an_attempt_that_somebody_else_closed_counts_for_nothing() -> None:
     """It counts in the run that closed it."""
     played = page((unsettled(WARMING),), Closed(was_open=False, keyed=None))
     assert played.value == (Reconciled(), None)
+
+
+def test_mailboxes_that_stay_silent_hide_no_other_for_good() -> None:
+    """An adapter gives up after a few without an answer, so each run begins elsewhere: in time all are asked first."""
+    entries = tuple(unsettled(another(number), number) for number in range(PATIENCE + 2))
+    addresses = {entry.seen.inbox.email_address for entry in entries}
+    for between in (1, 60, 300):
+        clocks = [Clock(run * between) for run in range(20)]
+        first = [page(entries, *_SILENCE, given=terms(clock)).request(1) for clock in clocks]
+        assert {unquote(request.url.path.rpartition("/")[2]) for request in first} == addresses
+    first = page(entries, *_SILENCE).request(1)
+    assert unquote(first.url.path.rpartition("/")[2]) == "inbox0@mail.example.com"
+
+
+_SILENCE = [Unanswered()] * PATIENCE

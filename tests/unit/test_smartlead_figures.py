@@ -89,7 +89,9 @@ def test_account_counts_from_the_beginning_and_the_figures_of_a_week() -> None:
     assert measured(LIVE, total_sent_count=0).total_sent == 70
 
 
-@pytest.mark.parametrize("odd", ["many", "", "-1", "1.5", "\uff11", -1, 1.5, True, None, [], {}, "9" * 16], ids=repr)
+@pytest.mark.parametrize(
+    "odd", ["many", "", "-1", "1.5", "\uff11", -1, 1.5, True, None, [], {}, "9" * 16, 2**53], ids=repr
+)
 def test_count_that_is_none_is_not_made_up(odd: object) -> None:
     """A mailbox graduates by what it sent: what is no count does not count, and only null says that none was taken."""
     assert figures_of({"sent_count": odd}) == NoFigures("not_measured_yet" if odd is None else "unreadable")
@@ -99,7 +101,7 @@ def test_count_that_is_none_is_not_made_up(odd: object) -> None:
 @pytest.mark.parametrize(
     ("told", "reputation"),
     [(95, 95), (95.9, 95), ("100%", 100), (" 95.9 % ", 95), ("95", 95), (0, 0)]
-    + [(odd, None) for odd in ("high", "", "%", True, None, 101, -1, "1000%", [90])],
+    + [(odd, None) for odd in ("high", "", "%", True, None, 101, -1, 2**70, 10**400, "1000%", [90])],
     ids=repr,
 )
 def test_reputation_is_rounded_down_and_of_a_hundred(told: object, reputation: int | None) -> None:
@@ -147,4 +149,6 @@ def test_mailbox_that_never_warmed_has_sent_nothing() -> None:
     (found,) = play(PROVIDER.read_analytics([MAILBOX]), account, said).value.values()
     assert (found.total_sent, found.warmup, found.daily) == (0, WarmupState.NOT_WARMING, ())
     without = play(PROVIDER.read_analytics([MAILBOX]), account, httpx.Response(200, json={}))
-    assert without.value == {"id": NoFigures("not_measured_yet")}
+    assert without.value == {"id": NoFigures("unreadable")}
+    nothing = play(PROVIDER.read_analytics([MAILBOX]), account, httpx.Response(200, json={"sent_count": None}))
+    assert nothing.value == {"id": NoFigures("not_measured_yet")}

@@ -223,6 +223,9 @@ def test_errors_of_every_shape_are_told_in_our_words(response: httpx.Response, a
         ({}, {"error": {"code": "RATE_LIMIT_EXCEEDED", "retry_after": 30}}, 30.0),
         ({}, {"error": {"retry_after": "30"}}, 30.0),
         ({}, {"error": {"retry_after": 1e300}}, 86_400.0),
+        ({}, {"error": {"retry_after": 10**400}}, 86_400.0),
+        ({"Retry-After": "Wed, 21 Oct " + "9" * 20 + " 07:28:00 GMT", **NOW}, {}, None),
+        ({"X-RateLimit-Reset": "5", "Date": "Wed, 21 Oct 2026 07:28:00 +" + "9" * 14}, {}, None),
         ({}, {"error": {"retry_after": -5}}, 0.0),
         ({"X-RateLimit-Reset": "1792567710", **NOW}, {"error": {"retry_after": "soon"}}, 30.0),
         ({"X-RateLimit-Reset": "1792567680", **NOW}, {}, 0.0),
@@ -256,9 +259,12 @@ def test_success_that_does_not_say_so_is_judged_by_the_account(body: bytes) -> N
         ({"status": "active", "is_warmup_blocked": False, "blocked_reason": None}, WarmupState.WARMING),
         ({"status": "INACTIVE"}, WarmupState.NOT_WARMING),
         ({"status": "PAUSED", "blocked_reason": ""}, WarmupState.NOT_WARMING),
-        ({"status": "BLOCKED"}, WarmupState.BANNED),
+        ({"status": "BLOCKED"}, WarmupState.UNKNOWN),
+        ({"status": "BLOCKED", "is_warmup_blocked": False}, WarmupState.UNKNOWN),
+        ({"status": "BLOCKED", "is_warmup_blocked": True}, WarmupState.BANNED),
         ({"status": "ACTIVE", "is_warmup_blocked": True}, WarmupState.BANNED),
-        ({"status": "ACTIVE", "blocked_reason": "spam"}, WarmupState.BANNED),
+        ({"status": "ACTIVE", "blocked_reason": "spam"}, WarmupState.UNKNOWN),
+        ({"status": "ACTIVE", "warmup_reputation": 10**400}, WarmupState.WARMING),
         ({"status": "ACTIVE", "is_warmup_blocked": False, "blocked_reason": "spam"}, WarmupState.UNKNOWN),
         ({"status": "ACTIVE", "is_warmup_blocked": "yes"}, WarmupState.UNKNOWN),
         ({"status": "A NEW WORD"}, WarmupState.UNKNOWN),
@@ -267,7 +273,7 @@ def test_success_that_does_not_say_so_is_judged_by_the_account(body: bytes) -> N
     ],
 )
 def test_account_is_read_in_our_words(details: dict[str, object], state: WarmupState) -> None:
-    """A block is a ban; a contradiction, and a word that nobody has heard of, are nobody's guess."""
+    """Only the plain flag is a ban; half a ban, and a word that nobody has heard of, are nobody's guess."""
     played = play(PROVIDER.read_warmup(numbered()), detail(**details))
     assert (only(played), urls(played)) == (state, ["email-accounts/101/"])
 
@@ -280,6 +286,8 @@ def test_account_is_read_in_our_words(details: dict[str, object], state: WarmupS
         ({"warmup_details": "none"}, WarmupState.UNKNOWN),
         ({"ok": False, "errorCode": "ACCOUNT_NOT_FOUND"}, WarmupState.ABSENT),
         ({"ok": False, "message": "try later"}, WarmupState.UNKNOWN),
+        ({"ok": False, "message": "try later", "warmup_details": None}, WarmupState.UNKNOWN),
+        ({"ok": "no", "warmup_details": {"status": "INACTIVE"}}, WarmupState.UNKNOWN),
     ],
 )
 def test_account_without_details_never_warmed_and_one_without_a_word_of_them_is_unknown(
@@ -322,6 +330,14 @@ def test_single_mailbox_that_breaks_the_provider_hides_no_other() -> None:
     played = play(PROVIDER.read_warmup(numbered(7)), *silent, warm, httpx.Response(404), *silent, warm)
     read = [state.value for state in played.value.values()]
     assert read == ["unknown", "unknown", "warming", "absent", "unknown", "unknown", "warming"]
+
+
+@pytest.mark.parametrize("error", [httpx.Response(500), httpx.Response(200, content=b"<html>")])
+def test_mailboxes_that_answer_with_an_error_hide_no_other(error: httpx.Response) -> None:
+    """Only silence ends the asking: an error that comes promptly keeps nobody waiting."""
+    errors = [error] * (PATIENCE + 1)
+    played = play(PROVIDER.read_warmup(numbered(PATIENCE + 2)), *errors, detail(status="ACTIVE"))
+    assert list(played.value.values())[-1] is WarmupState.WARMING
 
 
 @pytest.mark.parametrize("campaign", ["", "0", "a", "7/..", "7?x", " 7", "7\n", "-7"])

@@ -34,6 +34,8 @@ from inbox_lifecycle.cli.commands.completing import prepare_if_asked
 from inbox_lifecycle.cli.exits import MEANINGS, Exit, exit_for, message_for
 from inbox_lifecycle.cli.flattening import help_text
 from inbox_lifecycle.cli.options import OutputClosed, Unfinished, WrongUsage
+from inbox_lifecycle.cli.render import printable
+from inbox_lifecycle.cli.streams import discard, is_about_output, open_missing
 from inbox_lifecycle.errors import InboxLifecycleError
 
 NAME = "inbox-lifecycle"
@@ -91,6 +93,7 @@ def commands() -> Callable[..., Any]:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    open_missing()
     logging.basicConfig(format=f"{NAME}: %(message)s", level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows its number.
@@ -99,13 +102,26 @@ def run(arguments: list[str]) -> int:
         signal.signal(number, _stop)
     prepare_if_asked()
     try:
-        code = _run(arguments or ["--help"])
-        sys.stdout.flush()
+        return _flushed(_run(arguments or ["--help"]))
     except (BrokenPipeError, OutputClosed):
-        # The interpreter flushes once more as it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return Exit.OUTPUT_CLOSED
+
+
+def _flushed(code: int) -> int:
+    """The code, or another where not all of the output could be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        return _fail_to_write(failure)
     return code
+
+
+def _fail_to_write(failure: OSError) -> int:
+    discard(sys.stdout)
+    return _fail(f"cannot write the output: {failure.strerror}", Exit.OUTPUT_FAILED)
 
 
 def _run(arguments: list[str]) -> int:
@@ -117,12 +133,19 @@ def _run(arguments: list[str]) -> int:
         return _fail(": ".join((stopped.word, *getattr(stopped, "__notes__", ()))), stopped.exit)
     except Unfinished as unfinished:
         return _fail(str(unfinished), unfinished.code)
+    except SystemExit as ended:
+        # Typer and Rich end the process themselves where nobody reads on.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise OutputClosed from None
+        raise
     except WrongUsage as wrong:
         return _fail(f"{wrong} (see {NAME} {wrong.command} --help)", Exit.USAGE)
     except InboxLifecycleError as error:
         return _fail(message_for(error), exit_for(error))
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - nobody on a terminal wants a traceback
-        return _fail_otherwise(error)
+        return _fail_to_write(error) if is_about_output(error) else _fail_otherwise(error)
 
 
 def _fail_otherwise(error: Any) -> int:
@@ -144,7 +167,11 @@ def _usage(error: Any) -> str:
 
 def _fail(message: str, code: int) -> int:
     prefix = f"\x1b[1;31m{NAME}:\x1b[0m" if _in_colour() else f"{NAME}:"
-    print(f"{prefix} {message}", file=sys.stderr)
+    try:
+        print(f"{prefix} {printable(message)}", file=sys.stderr)
+    except OSError:
+        # The code says it still.
+        discard(sys.stderr)
     return code
 
 

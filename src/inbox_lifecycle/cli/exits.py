@@ -7,10 +7,12 @@
 4x        the database could not be asked: nothing was sent
 5x        the history cannot be read as it stands, or a proof does not hold
 6x        the HTTP API (--api) did not serve the call
+7x        this program, or where its output goes, is at fault
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
@@ -50,6 +52,8 @@ class Exit(IntEnum):
     API_UNREACHABLE = 62
     API_UNREADABLE = 63
     BUG = 70
+    #: As EX_IOERR of sysexits.h.
+    OUTPUT_FAILED = 74
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
     TERMINATED = 143
@@ -86,6 +90,7 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.API_UNREACHABLE: "the HTTP API did not answer, or failed",
     Exit.API_UNREADABLE: "what answered is not the HTTP API, or of another version",
     Exit.BUG: "a bug in this program",
+    Exit.OUTPUT_FAILED: "the output cannot be written",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.OUTPUT_CLOSED: "nobody reads the output any more",
     Exit.TERMINATED: "terminated by SIGTERM",
@@ -127,6 +132,22 @@ CODES: Final[Mapping[type[Exception], Exit]] = {
 }
 
 
+#: What the library says to Python, and what says it on the command line.
+_WORDS: Final[tuple[tuple[str, str], ...]] = (
+    (", or a uuid.UUID", ""),
+    ("wrap the call in audit_context(actor=...)", "say --actor NAME"),
+    ("pass actor=...", "say --as-operator NAME"),
+    ("pass reason=...", "say --reason TEXT"),
+    ("pass provider=...", "say --provider NAME"),
+    ("version=..., at=... or position=...", "--version N, --at TIME or --position N"),
+    ("pass an int or an aware datetime", "such as 3 or 2026-05-01T09:00:00Z"),
+    ("pass an aware datetime", "such as 2026-05-01T09:00:00Z"),
+    ("older_than", "--older-than"),
+    ("expires_in", "--expires-in"),
+)
+_SPAN: Final = re.compile(r"timedelta\((minute|day)s=(\d+)\)")
+
+
 def exit_for(error: BaseException) -> Exit:
     """The code of an error; a bug's where it is none of ours."""
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), Exit.BUG)
@@ -134,6 +155,8 @@ def exit_for(error: BaseException) -> Exit:
 
 def message_for(error: errors.InboxLifecycleError) -> str:
     """The error and its cure, on one line."""
-    said = " ".join(str(error).split())
+    said = _SPAN.sub(lambda span: f"{span[2]}{span[1][0]}", " ".join(str(error).split()))
+    for python, typed in _WORDS:
+        said = said.replace(python, typed)
     # Its message is fixed by the original API, and says no cure.
     return f"{said}: retry at once, a second enable is a no-op" if isinstance(error, errors.WarmupNotRecorded) else said

@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from inbox_lifecycle.drivers.sync import Database
-from inbox_lifecycle.errors import StoreError
+from inbox_lifecycle.errors import StoreContended, StoreError
 from inbox_lifecycle.flow import Once, Statement
 from inbox_lifecycle.terms import utc_now
 
 T = TypeVar("T")
 
+#: PostgreSQL's query_canceled (appendix A).
+_CANCELLED: Final = "57014"
 _UNITS: Final = ((86400, "days"), (3600, "hours"), (60, "minutes"))
 
 
@@ -76,6 +78,12 @@ def checked(look: Look, about: str, check: Check) -> list[Finding]:
     """What a check finds; a look that the database refused is a finding too, and the other looks go on."""
     try:
         return list(check(look))
+    except StoreContended as cancelled:
+        if cancelled.code != _CANCELLED:
+            raise
+        what = f"the database cancelled it ({_CANCELLED}), by its statement_timeout or by somebody's hand"
+        cure = "raise the role's statement_timeout, or look again when the database is less busy"
+        return [Finding(Level.ERROR, about, f"could not be looked at: {what}", cure)]
     except StoreError as refused:
         what, _, cure = str(refused).partition(": ")
         return [Finding(Level.ERROR, about, f"could not be looked at: {what}", cure or None)]

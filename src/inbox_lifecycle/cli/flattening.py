@@ -16,11 +16,16 @@ import typer
 from inbox_lifecycle.cli.options import OutputClosed, Place, WrongUsage
 
 _CONTEXT = "typer_context"
+#: Rich's markup for a text that is bold and empty.
+_NOTHING = "[bold][/bold]"
 
 
 def help_text(doc: str | None) -> str:
     """A docstring as help: its lines joined, for a terminal has its own width; indented ones (examples) stay."""
-    return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(doc or ""))
+    joined = re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(doc or ""))
+    # Typer takes away the indent that all lines but the first of what follows the first paragraph share; an empty tag
+    # before it keeps it.
+    return re.sub(r"\A(.+\n\nExamples?:\n)(?= )", rf"\1{_NOTHING}", joined)
 
 
 def flattened(function: Callable[..., object], path: str) -> Callable[..., object]:

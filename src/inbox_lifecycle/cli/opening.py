@@ -66,6 +66,11 @@ def inboxes(
         yield stack.enter_context(opened)
 
 
+def lease_of(opened: Inboxes) -> float:
+    """Seconds for which a claim stands once its call or run is gone."""
+    return opened._calls.terms.call_budget  # noqa: SLF001 - how long a call may take is the facade's to know
+
+
 def is_missing(place: Place) -> bool:
     """Whether the database is an SQLite file that is not there; connecting would make an empty one."""
     path = file_of(place)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -38,8 +39,12 @@ class Last:
 
 
 @contextmanager
-def retrying() -> Iterator[Tell]:
-    """Tells how far a bulk run has come; broken off, the run says how to go on."""
+def retrying(lease: float) -> Iterator[Tell]:
+    """Tells how far a bulk run has come; broken off, the run says how to go on.
+
+    Args:
+        lease: seconds for which the run's claims stand once it is gone.
+    """
     last = Last()
     with _bar("retrying") if sys.stderr.isatty() else _lines() as tell:
 
@@ -47,7 +52,7 @@ def retrying() -> Iterator[Tell]:
             last.done, last.total = progress.done, progress.total
             tell(progress)
 
-        with _resumable(last):
+        with _resumable(last, lease):
             yield telling
 
 
@@ -133,10 +138,10 @@ def _told(progress: BulkProgress) -> str:
 
 
 @contextmanager
-def _resumable(last: Last) -> Iterator[None]:
+def _resumable(last: Last, lease: float) -> Iterator[None]:
     try:
         yield
     except SystemExit as stopped:
-        so_far = f"{last.done} of {last.total} inboxes are accounted for, " if last.total else ""
-        stopped.add_note(f"{so_far}run it again to go on")
+        so_far = f"{last.done} of {last.total} inboxes are accounted for, and " if last.total else ""
+        stopped.add_note(f"{so_far}what it had claimed is free again in about {ceil(lease)} s: run it again then")
         raise

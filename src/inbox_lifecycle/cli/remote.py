@@ -42,6 +42,17 @@ def seen_by(
         yield seen
 
 
+@contextmanager
+def in_doubt(seen: View) -> Iterator[None]:
+    """Around a call that moves something: broken off on its way through the API, it says that it may have done so."""
+    try:
+        yield
+    except SystemExit as stopped:
+        if isinstance(seen, Remote):
+            stopped.add_note("the call may have taken effect at the HTTP API: look before you call again")
+        raise
+
+
 def client_of(reach: Reach) -> Client:
     """A client of the API.
 

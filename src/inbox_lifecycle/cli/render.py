@@ -101,7 +101,12 @@ def plain(value: object) -> str:
         value = " / ".join(value.values())
     elif isinstance(value, Mapping | list | tuple):
         value = json.dumps(value)
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value))
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """A text with nothing in it that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def inbox_record(inbox: Inbox | client.Account) -> Record:

@@ -6,11 +6,14 @@ States and outcomes are texts, so that an older client reads the words of a newe
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+#: A time with its zone; without one nobody knows which it is.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 #: What may identify a person does not belong in logs, so no repr has it.
 _PRIVATE = frozenset(
@@ -63,8 +66,8 @@ class Account(Answer, frozen=True, kw_only=True):
     warmup_status: str
     #: Number of events so far.
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     domain_id: str
     email_domains: EmailDomain
 
@@ -97,7 +100,7 @@ class Event(Answer, frozen=True, kw_only=True, rename={"left": "from", "reached"
     #: The pair left; None for a birth.
     left: Pair | None
     reached: Pair
-    recorded_at: datetime
+    recorded_at: Moment
     owner_id: str | None
     actor: str | None
     reason: str | None
@@ -121,12 +124,12 @@ class Attempt(Answer, frozen=True, kw_only=True):
     kind: str
     #: The inbox as the call saw it.
     seen_version: int
-    opened_at: datetime
+    opened_at: Moment
     #: Until then the call may still be alive.
-    lease_until: datetime
+    lease_until: Moment
     #: None while open: in flight, outcome unknown, or accepted and not recorded.
     outcome: str | None
-    closed_at: datetime | None
+    closed_at: Moment | None
     #: The event it made, or with whose success it was answered.
     event_version: int | None
     to_disable: bool

@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import httpx
 
 from inbox_lifecycle.client.answers import Account, Attempt, Event, Launch, Page, WarmupAnalytics
+from inbox_lifecycle.client.bounds import AsyncBounded, TooLarge
 from inbox_lifecycle.client.exchanges import DEFAULT_TIMEOUT, AnyId, Exchange, Exchanges, Part
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.flow import Unanswered, Unsent
@@ -188,19 +189,7 @@ class AsyncClient:
 
     async def _do(self, exchange: Exchange[T]) -> T:
         try:
-            response = await send_async(_AsSent(self._transport), exchange.step)
-        except (Unsent, Unanswered) as failure:
+            response = await send_async(AsyncBounded(self._transport), exchange.step)
+        except (Unsent, Unanswered, TooLarge) as failure:
             exchange.fail(failure)
         return exchange.read(response)
-
-
-class _AsSent(httpx.AsyncBaseTransport):
-    """Leaves what was packed packed: it was not asked for, and a small answer could be a flood once unpacked."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._transport.handle_async_request(request)
-        response.headers.pop("Content-Encoding", None)
-        return response

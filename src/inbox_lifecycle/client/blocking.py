@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import httpx
 
 from inbox_lifecycle.client.answers import Account, Attempt, Event, Launch, Page, WarmupAnalytics
+from inbox_lifecycle.client.bounds import Bounded, TooLarge
 from inbox_lifecycle.client.exchanges import DEFAULT_TIMEOUT, AnyId, Exchange, Exchanges, Part
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
@@ -196,19 +197,7 @@ class Client:
 
     def _do(self, exchange: Exchange[T]) -> T:
         try:
-            response = send(_AsSent(self._transport), exchange.step)
-        except (Unsent, Unanswered) as failure:
+            response = send(Bounded(self._transport), exchange.step)
+        except (Unsent, Unanswered, TooLarge) as failure:
             exchange.fail(failure)
         return exchange.read(response)
-
-
-class _AsSent(httpx.BaseTransport):
-    """Leaves what was packed packed: it was not asked for, and a small answer could be a flood once unpacked."""
-
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._transport = transport
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = self._transport.handle_request(request)
-        response.headers.pop("Content-Encoding", None)
-        return response

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from inbox_lifecycle.client.answers import Account, Answer, Attempt, Event, Launch, Page, WarmupAnalytics
+from inbox_lifecycle.client.bounds import TooLarge
 from inbox_lifecycle.client.problems import Asked, error_for
 from inbox_lifecycle.errors import ApiAnswerUnreadable, ApiUnreachable, InvalidInput
 from inbox_lifecycle.flow import Send, Unanswered, Unsent
@@ -33,7 +34,8 @@ PAGE: Final = 100
 #: What no header can carry would fail in the HTTP library, whose message repeats the value.
 _HEADER_SAFE = re.compile(r"[!-~]+")
 _KEY = re.compile(r"[!-~]{1,255}")
-_CAMPAIGN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+# The server's own rule; the library's is wider.
+_CAMPAIGN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 # As the server takes them; one that it does not take it would pass over in silence.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=@~-]{1,128}")
 
@@ -88,12 +90,15 @@ class Exchange(Generic[T]):
             why = "its body is of another form"
         raise ApiAnswerUnreadable(why, status=response.status_code, maybe_applied=self.asked.writes)
 
-    def fail(self, failure: Unsent | Unanswered) -> NoReturn:
-        """Say that no answer came.
+    def fail(self, failure: Unsent | Unanswered | TooLarge) -> NoReturn:
+        """Say that no answer came, or none that can be held.
 
         Raises:
-            ApiUnreachable: in any case.
+            ApiUnreachable: there is no answer.
+            ApiAnswerUnreadable: there is too much of one.
         """
+        if isinstance(failure, TooLarge):
+            raise ApiAnswerUnreadable(str(failure), status=failure.status, maybe_applied=self.asked.writes) from None
         applied = self.asked.writes and isinstance(failure, Unanswered)
         raise ApiUnreachable(str(failure), maybe_applied=applied) from None
 

@@ -58,7 +58,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         """Its own words, on one line."""
         why = "; ".join(f"{each.get('in')} {each.get('name')}: {each.get('why')}" for each in self.errors)
         text = " ".join((why or self.detail or self.title).split())
-        return "".join(letter for letter in text if letter.isprintable())[:_LONGEST_SAYING]
+        return _shown(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +118,33 @@ def _as_told(kind: type[E], told: _Told, **facts: object) -> E:
 
 def _provider(kind: type[errors.ProviderError], **facts: object) -> Callable[[_Told], errors.InboxLifecycleError]:
     return lambda told: _as_told(
-        kind, told, provider=told.problem.provider, detail=told.problem.said, retry_after=told.retry_after, **facts
+        kind,
+        told,
+        provider=_shown(told.problem.provider),
+        detail=told.problem.said,
+        retry_after=told.retry_after,
+        **facts,
     )
 
 
 def _retry_refused(told: _Told) -> errors.InboxLifecycleError:
-    return errors.RetryRefused(told.asked.inbox_id, told.asked.trigger, Verdict(told.problem.verdict))
+    return errors.RetryRefused(told.asked.inbox_id, told.asked.trigger, _verdict(told.problem.verdict))
 
 
 def _senders_refused(told: _Told) -> errors.InboxLifecycleError:
-    return errors.SendersRefused({sender: Verdict(clauses) for sender, clauses in told.problem.verdicts.items()})
+    verdicts = {_shown(sender): _verdict(clauses) for sender, clauses in told.problem.verdicts.items()}
+    return errors.SendersRefused(verdicts)
+
+
+def _verdict(clauses: tuple[Clause, ...]) -> Verdict:
+    return Verdict(
+        tuple(Clause(_shown(one.field), _shown(one.expected), _shown(one.found), held=one.held) for one in clauses)
+    )
+
+
+def _shown(text: str) -> str:
+    """A text of the server's, bounded and with nothing in it that a terminal would obey."""
+    return "".join(letter for letter in text if letter.isprintable())[:_LONGEST_SAYING]
 
 
 _MADE: Final[Mapping[str, Callable[[_Told], errors.InboxLifecycleError]]] = {

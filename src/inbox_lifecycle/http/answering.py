@@ -4,7 +4,7 @@ A document has `type`, `title`, `status` and `detail` (RFC 9457, section 3.1), a
 the original API know it. Some have more: a refusal has its verdict, clause by clause.
 
 Nothing of a request is repeated but ids that were found to be ids, and nothing of what went wrong inside is told: what
-was not foreseen is a 500 with a fixed sentence, and its type in the log.
+was not foreseen is a 500 with a fixed sentence; in the log are its type, where it was raised, and the request's id.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from inbox_lifecycle import errors
+from inbox_lifecycle.http.facts import FACTS, facts_of_failure
 from inbox_lifecycle.http.problems import ROWS, UNFORESEEN, LaunchPostponed, Row
 
 logger = logging.getLogger("inbox_lifecycle.http")
@@ -33,14 +34,15 @@ _LONGEST_WAIT = 86_400
 _SERVER_ERROR = 500
 
 
-def answer_to(error: Exception) -> Response:
-    """The answer to a request that ended in this error; what the operators must know goes to the log."""
+def answer_to(error: Exception, request_id: str | None = None) -> Response:
+    """The answer to a request that ended in this error; what the operators must know goes to the log, under its id."""
     row = row_for(error)
+    facts = {FACTS: facts_of_failure(error, request_id)}
     if row is UNFORESEEN:
         # Its text may hold anything: an address, a key, a statement with its values.
-        logger.error("a request failed with %s, which was not foreseen", type(error).__name__)
+        logger.error("a request failed with %s, which was not foreseen", type(error).__name__, extra=facts)
     elif row.status == _SERVER_ERROR or isinstance(error, errors.StoreError):
-        logger.error("a request failed with %s: %s", type(error).__name__, error)
+        logger.error("a request failed with %s: %s", type(error).__name__, error, extra=facts)
     return respond(row.status, document_of(error, row), headers_of(error, row))
 
 
@@ -67,7 +69,7 @@ def document_of(error: Exception, row: Row) -> dict[str, Any]:
         "type": row.type,
         "title": row.title,
         "status": row.status,
-        "detail": row.detail or str(error),
+        "detail": row.detail or _detail(error),
         "error": row.error or str(error),
         **_more(error),
     }
@@ -78,6 +80,14 @@ def headers_of(error: Exception, row: Row) -> dict[str, str]:
     known = getattr(error, "retry_after", None)
     wait = row.retry_after if known is None or row.retry_after is None else _seconds(known)
     return dict(row.headers) | ({} if wait is None else {"Retry-After": str(wait)})
+
+
+def _detail(error: Exception) -> str:
+    """The error's message, in the words of who asked over HTTP: parameters have other names there, and no types."""
+    if isinstance(error, errors.MalformedId):
+        name = "id" if error.name == "inbox_id" else error.name
+        return f"{name} is not a UUID: pass the 36-character text form"
+    return str(error)
 
 
 def _more(error: Exception) -> dict[str, Any]:

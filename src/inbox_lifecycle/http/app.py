@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 import inbox_lifecycle
 from inbox_lifecycle.http.answering import answer_to, answer_with_status
+from inbox_lifecycle.http.correlation import correlate
 from inbox_lifecycle.http.gateway import AnyInboxes
 from inbox_lifecycle.http.guarding import Message, Receive, Scope, Send, with_request_id
 from inbox_lifecycle.http.health import health_router
@@ -85,7 +86,7 @@ class Outermost:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - a server would write the whole of it into its log
-            response = answer_to(error)
+            response = answer_to(error, correlate(scope).request_id)
             if not begun:
                 await response(scope, receive, sending)
             # Else half an answer is out, and the server breaks the connection, as it was not completed.
@@ -96,5 +97,5 @@ async def _answer_status(_request: Request, error: Exception) -> Response:
     return answer_with_status(status, getattr(error, "headers", None))
 
 
-async def _answer_error(_request: Request, error: Exception) -> Response:
-    return answer_to(error)
+async def _answer_error(request: Request, error: Exception) -> Response:
+    return answer_to(error, correlate(request.scope).request_id)

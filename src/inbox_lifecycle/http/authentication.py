@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from inbox_lifecycle.errors import AuthenticationUnavailable, InvalidInput, StoreError
+import anyio
+
+from inbox_lifecycle.errors import AuthenticationUnavailable, InvalidInput, StoreError, StoreUnavailable
 from inbox_lifecycle.http.hooks import Authenticate, call
 from inbox_lifecycle.http.principal import Principal
 from inbox_lifecycle.lifecycle.api_keys import read_token
@@ -17,6 +19,9 @@ from inbox_lifecycle.records import ApiKey
 
 if TYPE_CHECKING:
     from inbox_lifecycle.facade import AsyncInboxes, Inboxes
+
+#: Seconds that the database has to say whose a key is.
+_PATIENCE = 15.0
 
 
 class ApiKeys:
@@ -37,7 +42,13 @@ class ApiKeys:
             StoreUnavailable, SchemaMismatch: the database could not be asked.
         """
         # What is no key of ours by its form, such as a JWT, takes no thread.
-        key = None if read_token(token) is None else await call(self._look_up, token)
+        if read_token(token) is None:
+            return None
+        try:
+            with anyio.fail_after(_PATIENCE):
+                key = await call(self._look_up, token)
+        except TimeoutError:
+            raise StoreUnavailable("it took too long") from None
         return None if key is None else Principal(owner_id=key.owner_id, actor=f"api-key:{key.prefix}")
 
 

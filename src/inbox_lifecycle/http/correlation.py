@@ -1,7 +1,7 @@
 """Which request something belongs to: read from a request's headers, kept beside every event and attempt it leads to.
 
-The request id is the client's `X-Request-ID`, where it sent one of up to 128 letters, digits and `-_.:/+=@~`; otherwise
-one is made. It is answered in the same header.
+The request id is the client's `X-Request-ID`, where it sent one of up to 128 letters, digits and `-_.:/+=~`; otherwise
+one is made. It is answered in the same header. As it is logged, what may be a token of somebody's is not taken for one.
 
 The correlation id, under which everything done for one purpose is found, is the client's request id; where it sent
 none, the trace id of a W3C `traceparent`; where it sent neither, the id made here. The causation id, which says what
@@ -25,7 +25,9 @@ _TRACEPARENT = b"traceparent"
 
 _KEPT_AS = "inbox_lifecycle.correlation"
 
-_REQUEST_ID_FORM = re.compile(rb"[A-Za-z0-9_.:/+=@~-]{1,128}")
+_REQUEST_ID_FORM = re.compile(rb"[A-Za-z0-9_.:/+=~-]{1,128}")
+# An API key of ours, or a JWT: its header is a JSON object, which begins so in base64url (RFC 7515, section 3.1).
+_TOKEN_FORM = re.compile(rb"ilk_|eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.")
 # Version 00 ends after the flags; later versions may say more, of which these four stay what they are.
 _TRACEPARENT_FORM = re.compile(
     rb"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
@@ -67,7 +69,9 @@ def _only(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 
 
 def _read_request_id(value: bytes | None) -> str | None:
-    return value.decode() if value is not None and _REQUEST_ID_FORM.fullmatch(value) else None
+    if value is None or not _REQUEST_ID_FORM.fullmatch(value) or _TOKEN_FORM.search(value):
+        return None
+    return value.decode()
 
 
 def _read_traceparent(value: bytes | None) -> str | None:

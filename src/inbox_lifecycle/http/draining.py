@@ -2,6 +2,8 @@
 
 It stands between the server and the application. While the server drains, requests that still come on connections that
 are there are answered, `/readyz` by a 503, and each connection is closed with its answer.
+
+It also refuses what a proxy may take for another request than the server does: a length beside a transfer coding.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Final
 from fastapi.responses import Response
 
 from inbox_lifecycle import errors
-from inbox_lifecycle.http.answering import document_of, headers_of, respond, row_for
+from inbox_lifecycle.http.answering import answer_with_status, document_of, headers_of, respond, row_for
 from inbox_lifecycle.http.guarding import Message, Receive, Scope, Send, with_request_id
 from inbox_lifecycle.http.health import DRAINING, LIVE
 
@@ -23,6 +25,9 @@ _CUT_OFF: Final = "The server had to end before the answer was known: ask again.
 _FULL: Final = "Too many requests are in flight, and nothing was done: try again in a moment."
 
 _CLOSE: Final = (b"connection", b"close")
+
+#: Both at once may be request smuggling: the connection must be closed (RFC 9112, section 6.1).
+_FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Draining:
@@ -86,6 +91,9 @@ class Draining:
                 message["headers"] = [*message.get("headers", ()), _CLOSE]
             await send(message)
 
+        if {name.lower() for name, _ in scope["headers"]} >= _FRAMINGS:
+            await answer_with_status(400, {"Connection": "close"})(scope, receive, with_request_id(scope, sending))
+            return
         if self._in_flight > self._most and scope["path"] != LIVE:
             await _answer_full()(scope, receive, with_request_id(scope, sending))
             return

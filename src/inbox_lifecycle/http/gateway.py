@@ -18,7 +18,7 @@ import anyio.to_thread
 
 from inbox_lifecycle.audit.bundles import Bundle
 from inbox_lifecycle.domain import Inbox
-from inbox_lifecycle.errors import InvalidInput
+from inbox_lifecycle.errors import InvalidInput, ProviderOutcomeUnknown, StoreUnavailable
 from inbox_lifecycle.facade import AsyncInboxes, Inboxes
 from inbox_lifecycle.http.principal import Principal
 from inbox_lifecycle.lifecycle.sending import Launch
@@ -31,6 +31,10 @@ AnyInboxes = Inboxes | AsyncInboxes
 
 #: Calls through `Inboxes` that may ask the provider at the same time.
 ASKING_AT_ONCE = 40
+#: Seconds that the database has for a look.
+LOOKING = 15.0
+#: Seconds beyond its budget after which a call is waited for no longer.
+BEYOND = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,7 @@ class Gateway:
 
     async def retry_warmup(self, caller: Principal, inbox_id: str, idempotency_key: str | None) -> Inbox:
         """The inbox, now warming."""
-        return await self._ask(
+        return await self._ask_in_time(
             lambda inboxes: inboxes.retry_warmup(inbox_id, owner_id=caller.owner_id, idempotency_key=idempotency_key)
         )
 
@@ -110,15 +114,27 @@ class Gateway:
 
     async def launch_campaign(self, caller: Principal, campaign_id: str, sender_ids: Sequence[str]) -> Launch:
         """The campaign, launched."""
-        return await self._ask(
+        return await self._ask_in_time(
             lambda inboxes: inboxes.launch_campaign(campaign_id, sender_ids, owner_id=caller.owner_id)
         )
 
     async def _look(self, question: Callable[[AnyInboxes], T | Awaitable[T]]) -> T:
-        return await self._put(question, None)
+        try:
+            with anyio.fail_after(LOOKING):
+                return await self._put(question, None)
+        except TimeoutError:
+            raise StoreUnavailable("it took too long") from None
 
     async def _ask(self, question: Callable[[AnyInboxes], T | Awaitable[T]]) -> T:
         return await self._put(question, self._asking)
+
+    async def _ask_in_time(self, question: Callable[[AnyInboxes], T | Awaitable[T]]) -> T:
+        """As `_ask`, of what has a time: whoever waits for a database that hangs is told that nobody knows."""
+        try:
+            with anyio.fail_after(self._inboxes._calls.terms.call_budget + BEYOND):  # noqa: SLF001 - as above
+                return await self._ask(question)
+        except TimeoutError:
+            raise ProviderOutcomeUnknown("", "the call took too long") from None
 
     async def _put(
         self, question: Callable[[AnyInboxes], T | Awaitable[T]], limiter: anyio.CapacityLimiter | None
@@ -126,7 +142,7 @@ class Gateway:
         if isinstance(self._inboxes, AsyncInboxes):
             answer = question(self._inboxes)
         else:
-            answer = await anyio.to_thread.run_sync(question, self._inboxes, limiter=limiter)
+            answer = await anyio.to_thread.run_sync(question, self._inboxes, limiter=limiter, abandon_on_cancel=True)
         return await answer if inspect.isawaitable(answer) else answer
 
 

@@ -61,7 +61,7 @@ def guarded_by(authenticate: Authenticate) -> type[APIRoute]:
             if scope["method"] in (self.methods or ()):
                 await super().handle(scope, receive, send)
             else:
-                await _answer_other_method(scope)(scope, receive, send)
+                await answer_other_method(scope)(scope, receive, send)
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             """The handler behind the guard."""
@@ -77,7 +77,7 @@ def guarded_by(authenticate: Authenticate) -> type[APIRoute]:
                     # Nobody hears it; nothing was asked yet.
                     return answer_with_status(400)
                 except Exception as error:  # noqa: BLE001 - every error has an answer, if only that it has none
-                    return answer_to(error)
+                    return answer_to(error, correlate(request.scope).request_id)
 
             return guarded
 
@@ -137,7 +137,7 @@ async def _pass_over_body(request: Request) -> None:
             raise BodyTooLarge
 
 
-def _answer_other_method(scope: Scope) -> Response:
+def answer_other_method(scope: Scope) -> Response:
     """The answer to a method that this route does not take; other routes of the host may, on the same path."""
     allowed = {"Allow": ", ".join([*_methods_on(scope), "OPTIONS"])}
     if scope["method"] == "OPTIONS":

@@ -19,7 +19,7 @@ from inbox_lifecycle.errors import SchemaMismatch, StoreError, StoreUnavailable
 from inbox_lifecycle.http.answering import MEDIA_TYPE, respond
 from inbox_lifecycle.http.documents import REQUEST_ID
 from inbox_lifecycle.http.gateway import AnyInboxes
-from inbox_lifecycle.http.guarding import Receive, Scope, Send, with_request_id
+from inbox_lifecycle.http.guarding import Receive, Scope, Send, answer_other_method, with_request_id
 from inbox_lifecycle.http.problems import TYPE
 from inbox_lifecycle.store.version import HEAD
 
@@ -44,7 +44,11 @@ class _Probe(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        await super().handle(scope, receive, with_request_id(scope, send))
+        send = with_request_id(scope, send)
+        if scope["method"] in (self.methods or ()):
+            await super().handle(scope, receive, send)
+        else:
+            await answer_other_method(scope)(scope, receive, send)
 
 
 class Readiness:
@@ -148,6 +152,7 @@ def _add(router: APIRouter, path: str, handler: Any, responses: dict[int | str, 
         response_model=None,
         responses=responses,
     )
+    router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False, response_model=None)
 
 
 def _document(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:

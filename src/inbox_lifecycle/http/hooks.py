@@ -21,6 +21,7 @@ T = TypeVar("T")
 Authenticate = Callable[[str], Principal | Awaitable[Principal | None] | None]
 
 #: The fields that a host adds to an account's row; where one has the name of one of ours, ours stands.
+#: Where it raises, or answers with what is no JSON, the row goes out without them, and the error's type into the log.
 Present = Callable[[Inbox], Mapping[str, object]]
 
 #: From a campaign's id and the caller to the ids of its senders; None where this caller has no such campaign.

@@ -14,20 +14,17 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Final
 
 from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.errors import MalformedId
 from inbox_lifecycle.http.correlation import correlate
+from inbox_lifecycle.http.facts import FACTS, place_of
 from inbox_lifecycle.http.guarding import Message, Receive, Scope, Send
 from inbox_lifecycle.http.routes import ACCOUNTS
 from inbox_lifecycle.ids import read_id
 
 logger = logging.getLogger("inbox_lifecycle.http")
-
-#: Where a log record has the facts of a request, by name.
-FACTS: Final = "inbox_lifecycle_facts"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SERVER_ERROR: Final = 500
@@ -129,7 +126,9 @@ class TextLog(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         facts: Mapping[str, Any] = getattr(record, FACTS, {})
-        known = {name: facts[name] for name in ("request_id", "inbox_id") if name in facts} | _error_of(record)
+        known = {name: facts[name] for name in ("request_id", "inbox_id", "error", "at") if name in facts} | _error_of(
+            record
+        )
         more = "".join(f" {name}={value}" for name, value in known.items())
         return f"{_time_of(record)} {record.levelname.lower()} {_message_of(record)}{more}"
 
@@ -142,6 +141,8 @@ def log_to_stderr(formatter: logging.Formatter) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("inbox_lifecycle").setLevel(logging.INFO)
+    # It warns of what a client sent, an `Upgrade` or bytes that are no HTTP: anybody could fill the log with that.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 def _message_of(record: logging.LogRecord) -> str:
@@ -155,16 +156,7 @@ def _error_of(record: logging.LogRecord) -> dict[str, str]:
     if not record.exc_info or record.exc_info[0] is None:
         return {}
     kind, _, trace = record.exc_info
-    return {"error": kind.__name__, **_place_of(trace)}
-
-
-def _place_of(trace: TracebackType | None) -> dict[str, str]:
-    if trace is None:
-        return {}
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    module = trace.tb_frame.f_globals.get("__name__", "?")
-    return {"at": f"{module}:{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"}
+    return {"error": kind.__name__, **place_of(trace)}
 
 
 def _time_of(record: logging.LogRecord) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from inbox_lifecycle.address import read_domain
 from inbox_lifecycle.errors import InvalidInput, MalformedText
 from inbox_lifecycle.http.gateway import Search
 from inbox_lifecycle.http.models import StatusWord, WarmupStatusWord
@@ -99,8 +100,22 @@ def read_search(
         Query(description="Only accounts at this domain.", json_schema_extra=_like(pattern=_DOMAIN)),
     ] = None,
 ) -> Search:
-    """Which accounts are wanted."""
+    """Which accounts are wanted.
+
+    Raises:
+        InvalidInput: the domain is none.
+    """
+    if domain is not None:
+        _check_domain(domain)
     return Search(status=status, warmup_status=warmup_status, domain=domain)
+
+
+def _check_domain(domain: str) -> None:
+    try:
+        read_domain(domain)
+    except InvalidInput:
+        # Its own words are of an address, of which there is none here.
+        raise InvalidInput("domain is not a domain name: pass one such as mail.example.com") from None
 
 
 CampaignId = Annotated[str, Depends(read_campaign_id)]
@@ -128,8 +143,8 @@ CORRELATING: Final[list[dict[str, Any]]] = [
         "name": "X-Request-ID",
         "in": "header",
         "required": False,
-        "description": "The request's id, up to 128 letters, digits and `-_.:/+=@~`; one is made where it is missing "
-        "or malformed. It is answered, and kept with what the request leads to.",
+        "description": "The request's id, up to 128 letters, digits and `-_.:/+=~`; one is made where it is missing, "
+        "malformed, or looks like a token. It is answered, and kept with what the request leads to.",
         "schema": {"type": "string"},
     },
     {

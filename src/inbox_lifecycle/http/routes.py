@@ -39,6 +39,9 @@ from inbox_lifecycle.terms import NoProvider
 ACCOUNTS = "/email/accounts"
 CAMPAIGNS = "/campaigns"
 
+#: Rows that are built on the event loop at most: a few milliseconds.
+_AT_ONCE = 100
+
 _PROVIDER = (
     errors.ProviderRejected,
     errors.ProviderThrottled,
@@ -102,17 +105,17 @@ class _Accounts:
         self._present = present
 
     async def list_accounts(
-        self, caller: Caller, wanted: Wanted, limit: Limit = None, after: AfterAccount = None
+        self, request: Request, caller: Caller, wanted: Wanted, limit: Limit = None, after: AfterAccount = None
     ) -> Response:
         """The caller's accounts, newest first: all of them, or a page where `limit` is given."""
-        found: list[Inbox] = []
         page = await self._gateway.find(caller, wanted, after=after, limit=limit or LARGEST_PAGE)
-        found += page.items
+        accounts = await self._rows(request, page.items)
         while limit is None and page.next_after is not None:
             page = await self._gateway.find(caller, wanted, after=page.next_after, limit=LARGEST_PAGE)
-            found += page.items
+            accounts += await self._rows(request, page.items)
         paging = {} if limit is None else {"next_after": page.next_after}
-        return rows.send(models.InboxAccountsAnswer(accounts=await self._rows(found), **paging))
+        answer = models.InboxAccountsAnswer(accounts=accounts, **paging)
+        return rows.send(answer) if len(accounts) <= _AT_ONCE else await run_in_threadpool(rows.send, answer)
 
     async def sync_warmup(self, caller: Caller) -> Response:
         """What the provider measured for the caller's accounts, and what that moved; figures it lacks are named.
@@ -121,17 +124,19 @@ class _Accounts:
         """
         return rows.send(rows.analytics_of(await self._gateway.sync_warmup(caller)))
 
-    async def get_account(self, caller: Caller, account_id: AccountId) -> Response:
+    async def get_account(self, request: Request, caller: Caller, account_id: AccountId) -> Response:
         """One account."""
-        return await self._one(await self._gateway.get(caller, account_id))
+        return await self._one(request, await self._gateway.get(caller, account_id))
 
-    async def retry_warmup(self, caller: Caller, account_id: AccountId, key: IdempotencyKey) -> Response:
+    async def retry_warmup(
+        self, request: Request, caller: Caller, account_id: AccountId, key: IdempotencyKey
+    ) -> Response:
         """Ask the provider again to warm an account whose first try failed; the account, now warming.
 
         Only an account that is `pending` and `not_started` is let through. After a 500 that says that the warmup was
         enabled, ask again at once: a second enable changes nothing at the provider.
         """
-        return await self._one(await self._gateway.retry_warmup(caller, account_id, key))
+        return await self._one(request, await self._gateway.retry_warmup(caller, account_id, key))
 
     async def read_history(
         self, caller: Caller, account_id: AccountId, after: AfterVersion = 0, limit: PageSize = USUAL_PAGE
@@ -159,15 +164,16 @@ class _Accounts:
         bundle = await self._gateway.prove(caller, account_id)
         return rows.JsonLines(bundle.text())
 
-    async def _one(self, inbox: Inbox) -> Response:
-        (account,) = await self._rows([inbox])
+    async def _one(self, request: Request, inbox: Inbox) -> Response:
+        (account,) = await self._rows(request, [inbox])
         return rows.send(models.InboxAccountAnswer(account=account))
 
-    async def _rows(self, inboxes: Sequence[Inbox]) -> list[models.InboxAccount]:
-        present = self._present
-        if present is None:
-            return [rows.account_of(inbox, {}) for inbox in inboxes]
-        return await run_in_threadpool(lambda: [rows.account_of(inbox, present(inbox)) for inbox in inboxes])
+    async def _rows(self, request: Request, inboxes: Sequence[Inbox]) -> list[models.InboxAccount]:
+        """The rows; built in a thread where the host has a say, or where the loop would wait long for them."""
+        if self._present is None and len(inboxes) <= _AT_ONCE:
+            return rows.accounts_of(inboxes)
+        request_id = correlate(request.scope).request_id
+        return await run_in_threadpool(rows.accounts_of, inboxes, self._present, request_id)
 
 
 class _Campaigns:
@@ -238,5 +244,8 @@ def _adding(router: APIRouter, tag: str) -> Callable[..., None]:
             responses=answers(success, *kinds),
             openapi_extra={"parameters": CORRELATING},
         )
+        if method == "GET":
+            # RFC 9110, section 9.3.2; the server leaves out the body. Not in the document, which has operations once.
+            router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
 
     return add

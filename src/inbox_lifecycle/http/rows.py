@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi.responses import Response
+from pydantic import TypeAdapter
 
 from inbox_lifecycle.audit.forms import attempt_record, event_record
 from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.domain import Inbox, WarmupState
+from inbox_lifecycle.http.facts import FACTS, facts_of_failure
+from inbox_lifecycle.http.hooks import Present
 from inbox_lifecycle.http.models import (
     CampaignLaunchAnswer,
     InboxAccount,
@@ -22,6 +26,10 @@ from inbox_lifecycle.lifecycle.sending import Launch
 from inbox_lifecycle.lifecycle.syncing import WarmupSync
 from inbox_lifecycle.providers.port import Figures, NoFigures
 from inbox_lifecycle.records import Attempt, RecordedEvent
+
+logger = logging.getLogger("inbox_lifecycle.http")
+
+_ADDED: Final = TypeAdapter(dict[str, object])
 
 #: The provider's own codes, which the original API passes on. A job that still runs has not switched anything yet.
 WARMUP_CODES: Final[Mapping[WarmupState, int]] = {
@@ -62,6 +70,34 @@ def account_of(inbox: Inbox, added: Mapping[str, object]) -> InboxAccount:
         },
     }
     return InboxAccount.model_validate({**added, **ours})
+
+
+def accounts_of(
+    inboxes: Sequence[Inbox], present: Present | None = None, request_id: str | None = None
+) -> list[InboxAccount]:
+    """The inboxes' rows, with what their host adds; without it where the host fails, as what was done is done."""
+    if present is None:
+        return [account_of(inbox, {}) for inbox in inboxes]
+    built, failure, bare = [], None, 0
+    for inbox in inboxes:
+        try:
+            added = dict(present(inbox))
+            # Whether it can be sent at all shows only here.
+            _ADDED.dump_json(added)
+            built.append(account_of(inbox, added))
+        except Exception as error:  # noqa: BLE001 - whatever a host's code raises
+            failure, bare = error, bare + 1
+            built.append(account_of(inbox, {}))
+    if failure is not None:
+        # Once, however many rows there are; its text may hold anything.
+        logger.error(
+            "the host's fields could not be had for %d of %d accounts: %s",
+            bare,
+            len(inboxes),
+            type(failure).__name__,
+            extra={FACTS: facts_of_failure(failure, request_id)},
+        )
+    return built
 
 
 def event_of(event: RecordedEvent) -> InboxEventRecord:

@@ -3,11 +3,12 @@
     before a call      wait until the provider runs no warmup job, see what we hold, and judge by that
     accepted           recorded at once
     refused together   asked for in parts, until a bad address stands alone (`bulk_planning`)
-    refused otherwise  closed
+    refused otherwise  closed; so is all that is refused by a provider that answers for each mailbox by itself
     put off            throttled, busy, unavailable: wait, and ask again for those
     unknown            read the accounts until they say something definite; left open where they do not
 
-All waiting is out of the run's one budget. Once it is spent, nobody is asked again, and what is left is closed.
+All waiting is out of the run's one budget. Once it is spent, nobody is asked again, and what is left is closed. So it
+is where the provider says no to the caller, whoever it asks for. Either is the end of this provider for the whole run.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, WarmupState
 from inbox_lifecycle.flow import Flow, apart
 from inbox_lifecycle.lifecycle.bulk_claims import Claims, Ending, ending_of
 from inbox_lifecycle.lifecycle.bulk_contact import Contact
-from inbox_lifecycle.lifecycle.bulk_planning import is_about_an_address, separate
+from inbox_lifecycle.lifecycle.bulk_planning import is_about_an_address, is_about_the_caller, separate
 from inbox_lifecycle.lifecycle.bulk_recording import Accepted, record_all
 from inbox_lifecycle.lifecycle.record import Acceptor
-from inbox_lifecycle.lifecycle.warmup import failure_of
+from inbox_lifecycle.lifecycle.warmup import Failure, failure_of
 from inbox_lifecycle.providers.port import (
     AlreadyWarming,
     Busy,
@@ -59,15 +60,24 @@ class Asking:
     seen: dict[InboxId, Seen]
     #: How everything ends that has no answer yet, once nobody is to be asked for any more.
     verdict: Ending | None = None
+    #: Whether that goes for everybody whom the provider serves, in later batches too.
+    for_everybody: bool = False
 
     def ask_all(self) -> Flow[None]:
         """Ask for all of them, and account for each."""
+        if self.contact.answers_each:
+            yield from self._ask(tuple(self.seen))
+        else:
+            yield from self._ask_together()
+        if self.verdict is not None:
+            yield from self._close(dict.fromkeys(self._unanswered(self.seen), self.verdict))
+
+    def _ask_together(self) -> Flow[None]:
+        """Ask in requests that the provider takes or refuses as a whole."""
         plan = separate(tuple(self.seen))
         asked = next(plan)
         while asked and self.verdict is None:
             asked = plan.send((yield from self._ask(asked)))
-        if self.verdict is not None:
-            yield from self._close(dict.fromkeys(self._unanswered(self.seen), self.verdict))
 
     def _ask(self, asked: Sequence[InboxId]) -> Flow[Collection[InboxId]]:
         """Ask until each of these has its answer: those that one call named and that were refused together."""
@@ -112,11 +122,20 @@ class Asking:
     def _take_no_to_all(self, refused: Mapping[InboxId, Rejected]) -> Flow[None]:
         """Close what one call named, unless one of several addresses in it may be to blame."""
         said = list(refused.values())
+        if is_about_the_caller(said):
+            self._end(failure_of(self.contact.provider.name, said[0]))
+        elif not self.contact.answers_each:
+            yield from self._take_no_together(refused)
+            return
+        yield from self._close_refused(refused)
+
+    def _take_no_together(self, refused: Mapping[InboxId, Rejected]) -> Flow[None]:
+        said = list(refused.values())
         about_one = any(map(is_about_an_address, said))
         if about_one and len(said) > 1 and all(one == said[0] for one in said):
             return
         if not about_one:
-            # It is about us or the plan: whoever is named next would hear the same.
+            # Whoever of this batch is named next would hear the same.
             self.verdict = ending_of(failure_of(self.contact.provider.name, said[0]))
         yield from self._close_refused(refused)
 
@@ -133,7 +152,7 @@ class Asking:
         told = [said.retry_after for said in waiting.values() if said.retry_after is not None]
         failure = failure_of(self.contact.provider.name, next(iter(waiting.values())))
         if not (yield from self.contact.back_off(max(told, default=None), failure.outcome)):
-            self.verdict = ending_of(failure)
+            self._end(failure)
         return list(waiting)
 
     def _settle(self, unknown: Sequence[InboxId]) -> Flow[list[InboxId]]:
@@ -141,6 +160,9 @@ class Asking:
         not_warming: list[InboxId] = []
         left, readings = list(unknown), 0
         while left and readings < _READINGS and (yield from self._until_quiet(left)):
+            # An adapter may stop at the first that do not answer: each time others are read first.
+            turn = min(readings, 1)
+            left = left[turn:] + left[:turn]
             said = yield from self.contact.read([self.seen[inbox_id] for inbox_id in left])
             yield from self._take_yes(dict.fromkeys(_saying(said, WarmupState.WARMING), AlreadyWarming()))
             never = {one: Rejected(None, _NEVER[state]) for one, state in said.items() if state in _NEVER}
@@ -151,6 +173,7 @@ class Asking:
             left = silent + pending
             readings += bool(silent)
             if silent and not (yield from self.contact.back_off(None, "unknown")):
+                self._end(failure_of(self.contact.provider.name, Unavailable("not_asked")))
                 break
         self._leave_open(set(unknown).difference(not_warming))
         return not_warming
@@ -165,8 +188,12 @@ class Asking:
     def _until_quiet(self, inbox_ids: Sequence[InboxId]) -> Flow[bool]:
         if (yield from self.contact.until_quiet([self.seen[inbox_id] for inbox_id in inbox_ids])):
             return True
-        self.verdict = ending_of(failure_of(self.contact.provider.name, Busy()))
+        self._end(failure_of(self.contact.provider.name, Busy()))
         return False
+
+    def _end(self, failure: Failure) -> None:
+        """Ask for nobody any more, in later batches neither."""
+        self.verdict, self.for_everybody = ending_of(failure), True
 
     def _close_refused(self, refused: Mapping[InboxId, Rejected]) -> Flow[None]:
         name = self.contact.provider.name

@@ -3,6 +3,9 @@
 A claim is an open attempt. The lease is as long as a single call's; it begins anew whenever a third of it is over, so
 that a claim never expires while its run lives, and soon after the run is gone. Claims are prolonged between the steps
 of whatever is under way, with no connection held in between.
+
+A claim past its lease that `reconcile` could not settle is taken over: its attempt is closed, and the provider is asked
+again, which is idempotent.
 """
 
 from __future__ import annotations
@@ -13,13 +16,20 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, InboxId, RetryWarmup, decide
+from inbox_lifecycle.domain import AttemptId, InboxId, RetryWarmup, decide, judge
 from inbox_lifecycle.errors import RetryRefused, StoreError
 from inbox_lifecycle.flow import Flow, again, interleaved, sleep
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.bulk_tally import Tally
 from inbox_lifecycle.lifecycle.warmup import Failure
-from inbox_lifecycle.store.bulk import ClaimInboxes, CloseClaims, Closing, HoldClaims, ProlongClaims
+from inbox_lifecycle.store.bulk import (
+    ClaimInboxes,
+    CloseClaims,
+    Closing,
+    GiveUpExpired,
+    HoldClaims,
+    ProlongClaims,
+)
 from inbox_lifecycle.store.looks import LookAgain
 from inbox_lifecycle.store.rows import Looked, Seen
 from inbox_lifecycle.terms import Terms
@@ -66,8 +76,20 @@ class Claims:
         attempts = {inbox_id: AttemptId(new_id(terms.clock())) for inbox_id in inbox_ids}
         return cls(terms, tally, context, attempts, terms.monotonic())
 
+    def look(self) -> Flow[dict[InboxId, Seen]]:
+        """Look before anything is claimed: the inboxes that the gate would let pass."""
+        found = yield from again(HoldClaims(attempts=dict(self.held), lease=self.terms.call_budget))
+        return {
+            inbox_id: one.seen
+            for inbox_id, one in found.items()
+            if one.seen.inbox.erased_at is None and judge(one.seen.inbox.state, RetryWarmup()).holds
+        }
+
     def take(self) -> Flow[dict[InboxId, Seen]]:
         """Claim what is free, and close what the gate refuses: the inboxes to ask for."""
+        if not self.held:
+            return {}
+        yield from again(GiveUpExpired(attempts=dict(self.held), now=self.terms.clock()))
         statement = ClaimInboxes(
             attempts=dict(self.held), now=self.terms.clock(), lease=self.terms.call_budget, context=self.context
         )

@@ -37,6 +37,11 @@ class Contact:
     #: Calls in a row that brought no answer.
     tries: int = 0
 
+    @property
+    def answers_each(self) -> bool:
+        """Whether the provider answers for each mailbox by itself; see `providers.port.Provider`."""
+        return bool(getattr(self.provider, "answers_each", False))
+
     def enable(self, seen: Sequence[Seen]) -> Flow[dict[InboxId, EnableAnswer]]:
         """One call for all of these."""
         began = self.claims.terms.monotonic()

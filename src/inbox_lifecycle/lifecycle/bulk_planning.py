@@ -38,6 +38,8 @@ _SPREAD: Final = 0.25
 #: Doublings after which waits stay as they are, far from where a float ends.
 _DOUBLINGS: Final = 16
 
+# What is said of the caller, whoever it asks for: the key, the bill, the rights.
+_ABOUT_THE_CALLER: Final = frozenset({401, 402, 403})
 # What may be said of one address, and so of all that are named with it. The rest is about the caller or the plan.
 _ABOUT_AN_ADDRESS_STATUS: Final = frozenset({400, 404, 422})
 _ABOUT_AN_ADDRESS_REASON: Final = frozenset({"bad_request", "job_failed", "no_such_account", "unprocessable"})
@@ -77,6 +79,12 @@ def is_about_an_address(answer: EnableAnswer) -> bool:
     return isinstance(answer, Rejected) and (
         answer.status in _ABOUT_AN_ADDRESS_STATUS or answer.reason in _ABOUT_AN_ADDRESS_REASON
     )
+
+
+def is_about_the_caller(answers: Collection[Rejected]) -> bool:
+    """Whether all that the provider itself said to a call is a "no" to the caller: others would hear the same."""
+    statuses = {answer.status for answer in answers if answer.status is not None}
+    return bool(statuses) and statuses <= _ABOUT_THE_CALLER
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 A run that dies leaves its attempts open; once their lease is over `reconcile`, with which every run begins, settles
 them by the provider's word. So a run is resumed by starting another one.
+
+A provider that says no to the caller, or has worn out the run's patience, is done with: nobody else whom it serves is
+claimed or asked for.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from inbox_lifecycle.context import Context
@@ -17,7 +20,7 @@ from inbox_lifecycle.errors import InvalidInput
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.lifecycle.bulk import BulkReport
 from inbox_lifecycle.lifecycle.bulk_asking import Asking
-from inbox_lifecycle.lifecycle.bulk_claims import Claims, ending_of
+from inbox_lifecycle.lifecycle.bulk_claims import Claims, Ending, ending_of
 from inbox_lifecycle.lifecycle.bulk_contact import Contact
 from inbox_lifecycle.lifecycle.bulk_planning import BATCH, Pauses
 from inbox_lifecycle.lifecycle.bulk_tally import Tally
@@ -40,6 +43,10 @@ class Run:
     context: Context
     pauses: Pauses
     tally: Tally
+    #: Whether those are accounted for whose provider is done with.
+    names_all: bool = False
+    #: The providers that are done with, and how everybody ends whom they serve.
+    done_with: dict[Hashable, tuple[Provider, Ending]] = field(default_factory=dict)
 
     def retry(self, inbox_ids: Sequence[InboxId]) -> Flow[None]:
         """Retry a batch of inboxes, and account for each.
@@ -50,13 +57,29 @@ class Run:
         """
         if inbox_ids:
             claims = Claims.on(self.terms, self.tally, self.context, inbox_ids)
+            if self.done_with:
+                yield from self._pass_over(claims)
             seen = yield from claims.take()
             groups, failures = _by_provider(self.terms, seen)
             yield from claims.close({one: ending_of(failure) for one, failure in failures.items()}, seen)
             _demand_provider(groups, failures)
             for provider, group in groups:
-                yield from Asking(claims, Contact(claims, provider, self.pauses), group).ask_all()
+                asking = Asking(claims, Contact(claims, provider, self.pauses), group)
+                yield from asking.ask_all()
+                if asking.for_everybody and asking.verdict is not None:
+                    self.done_with[key_of(provider)] = (provider, asking.verdict)
         yield from self.tally.tell()
+
+    def _pass_over(self, claims: Claims) -> Flow[None]:
+        """Leave those unclaimed whose provider is done with."""
+        groups, _ = _by_provider(self.terms, (yield from claims.look()))
+        for provider, group in groups:
+            if key_of(provider) not in self.done_with:
+                continue
+            claims.let_go(group)
+            _, ending = self.done_with[key_of(provider)]
+            for inbox_id in group if self.names_all else ():
+                self.tally.count(inbox_id, ending.outcome, reason=ending.reason)
 
 
 @dataclass(slots=True, kw_only=True)

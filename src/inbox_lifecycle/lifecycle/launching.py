@@ -1,9 +1,11 @@
-"""Launching a campaign from its senders: who may send is decided first, then one launch at a time asks the provider.
+"""Launching a campaign from its senders: who may send is decided first, then the provider is asked.
 
 Theory of operation
     1. One statement loads the senders that the caller may see, and opens an attempt on each with a claim, which names
-       the campaign. A unique index over open attempts lets one launch at a time have the claim on a sender. Unknown,
-       foreign and erased senders leave nothing. The statement can be run twice.
+       the campaign. A unique index over open attempts lets one launch of a campaign at a time have the claim on a
+       sender. Launches of one campaign that share no sender keep nothing from each other and may both ask, which does
+       no harm: to launch a campaign that runs is a success. Unknown, foreign and erased senders leave nothing. The
+       statement can be run twice.
     2. Every sender gets a verdict. If one may not send, nothing is sent, and the attempts close as refused.
     3. A claim that was not got is another launch's. One past its lease was broken off: it is closed as abandoned, as
        `reconcile` would do, and the claims are asked for once more. One that is alive is let be, and the caller is told

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, TypeVar, cast
 
 from inbox_lifecycle.domain import Inbox, InboxId, Status
 from inbox_lifecycle.errors import SendersRefused
@@ -20,10 +20,15 @@ from inbox_lifecycle.store.sending import LoadSenders, WarmedInboxes
 from inbox_lifecycle.terms import NoProvider, Terms
 from inbox_lifecycle.verdict import Clause, Verdict
 
+T = TypeVar("T")
+
 logger = logging.getLogger("inbox_lifecycle")
 
 #: Inboxes per page: the provider's largest batch.
 PAGE = 100
+
+#: Steps of this part of a circle come evenly to all of it, whatever the time between two runs.
+_GOLDEN: Final = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +91,15 @@ def read_figures(terms: Terms, inboxes: Sequence[Inbox]) -> Flow[Mapping[InboxId
 def by_provider(terms: Terms, inboxes: Sequence[Inbox]) -> tuple[list[Served], Mapping[InboxId, str]]:
     """The inboxes by the provider that serves them; and those that none serves, each with a short word why.
 
+    An adapter stops asking after a few mailboxes without an answer, so the order is another each second: else the same
+    few would hide those behind them for good.
+
     Raises:
         NoProvider: the facade was made without any.
     """
     served: dict[Hashable, Served] = {}
     unserved: dict[InboxId, str] = {}
-    for inbox in inboxes:
+    for inbox in rotated(inboxes, int(terms.monotonic())):
         try:
             provider: Provider = terms.provider_for(inbox)
         except NoProvider:
@@ -105,6 +113,12 @@ def by_provider(terms: Terms, inboxes: Sequence[Inbox]) -> tuple[list[Served], M
             continue
         served.setdefault(key_of(provider), Served(provider)).inboxes.append(inbox)
     return list(served.values()), unserved
+
+
+def rotated(items: Sequence[T], by: int) -> Sequence[T]:
+    """The items in their order, begun at another place for another `by`; as they are for 0."""
+    start = int(by * _GOLDEN % 1 * len(items))
+    return [*items[start:], *items[:start]]
 
 
 def key_of(provider: Provider) -> Hashable:

@@ -6,6 +6,7 @@ text of a provider can reach a log or an exception through them.
 
 import math
 import re
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +24,13 @@ Failure = Rejected | Throttled | Busy | Unavailable | Unknown
 
 #: A provider that asks for more than a day is wrong or broken; whoever sleeps on its word must wake up.
 LONGEST_WAIT: Final = 86_400.0
+
+#: The largest count that is one: what JSON numbers hold exactly, and more mails than anybody sends.
+LARGEST_COUNT: Final = 2**53 - 1
+_FULL_MARKS: Final = 100
+
+#: Our words for an exchange that brought no answer at all.
+_SILENCE: Final = frozenset({"not_reached", "unanswered"})
 
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
@@ -79,7 +87,18 @@ def retry_after(response: httpx.Response) -> float | None:
 
 def bounded_wait(seconds: float) -> float:
     """Seconds as they may be passed on: what is past is now, and nobody waits longer than a day."""
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+    return float(min(max(seconds, 0.0), LONGEST_WAIT))
+
+
+def speaks_for_all(answer: object) -> bool:
+    """Whether an answer is about the key or the limit, so that the next mailbox would be told the same."""
+    unauthorised = isinstance(answer, Rejected) and answer.status == httpx.codes.UNAUTHORIZED
+    return unauthorised or isinstance(answer, Throttled)
+
+
+def silent(answer: object) -> bool:
+    """Whether nothing came back; an error that came promptly is an answer, and costs nobody a wait."""
+    return isinstance(answer, Unavailable | Unknown) and answer.reason in _SILENCE
 
 
 def reason_of(failure: Failure) -> str:
@@ -91,10 +110,17 @@ def reason_of(failure: Failure) -> str:
 
 def _until(then: str, now: str) -> float | None:
     # Both dates are the provider's, so its clock may be as wrong as it likes, and ours is not asked.
+    told, asked = instant(then), instant(now)
+    return None if told is None or asked is None else (told - asked).total_seconds()
+
+
+def instant(date: str) -> datetime | None:
+    """The instant of an HTTP date (RFC 9110, section 5.6.7); None where it names none, or none with a zone."""
     try:
-        return (parsedate_to_datetime(then) - parsedate_to_datetime(now)).total_seconds()
-    except (TypeError, ValueError):
+        read = parsedate_to_datetime(date)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return None if read.tzinfo is None else read
 
 
 def read_json(body: bytes | msgspec.Raw, shape: type[T]) -> T | None:
@@ -106,7 +132,7 @@ def read_json(body: bytes | msgspec.Raw, shape: type[T]) -> T | None:
 
 
 def points(value: object) -> int | None:
-    """A score of 100, rounded down so that it never earns a graduation early; None where it is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A score of 100, rounded down so that it never earns a graduation early; None where it is no such score."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _FULL_MARKS:
         return None
     return math.floor(value)

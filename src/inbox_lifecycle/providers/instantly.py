@@ -31,9 +31,12 @@ from inbox_lifecycle.providers.http import (
     reason_of,
     refusal,
     retry_after,
+    silent,
+    speaks_for_all,
     user_agent,
 )
 from inbox_lifecycle.providers.instantly_bodies import (
+    NOT_ENDED,
     WARMUP_JOB,
     Account,
     Analytics,
@@ -68,9 +71,9 @@ API: Final = "https://api.instantly.ai"
 #: Addresses that one request may name.
 BATCH: Final = 100
 
-#: Accounts in a row that could not be read before the rest are not asked for: with a provider that hangs, a batch of
+#: Accounts in a row without any answer before the rest are not asked for: with a provider that hangs, a batch of
 #: a hundred would otherwise take half an hour. More than one, or a single account that breaks the provider would hide
-#: all that stand behind it.
+#: all that stand behind it. An error that comes promptly is an answer: it keeps nobody waiting.
 PATIENCE: Final = 3
 
 _HEADER_SAFE = re.compile(r"[!-~]+")
@@ -169,7 +172,10 @@ class Instantly:
         answer = yield from self._ask(request, missing="no_such_campaign")
         if not isinstance(answer, httpx.Response):
             return answer
-        return Activated() if read_json(answer.content, Campaign) else Unknown("unreadable")
+        campaign = read_json(answer.content, Campaign)
+        if campaign is None or not campaign.is_of(campaign_id):
+            return Unknown("unreadable")
+        return Activated() if campaign.runs else Unknown("campaign_not_running")
 
     def _submit(self, verb: str, chunk: Sequence[Mailbox]) -> Flow[Job | Failure]:
         # One answer for the whole chunk; finding the bad address among many would be done here.
@@ -196,34 +202,37 @@ class Instantly:
         found: dict[InboxId, Seen | None] = {}
         unheard = 0
         for mailbox in mailboxes:
-            seen = None if unheard == PATIENCE else (yield from self._account(mailbox))
-            if paused is None and seen and seen.warmup is WarmupState.NOT_WARMING:
+            if unheard == PATIENCE:
+                found[mailbox.inbox_id] = None
+                continue
+            seen = yield from self._account(mailbox)
+            if paused is None and isinstance(seen, Seen) and seen.warmup is WarmupState.NOT_WARMING:
                 paused = yield from self._paused_means()
                 # Jobs first, then the account. The other way round, a job that ends in between is gone from the list
                 # when we look there, and its effect was not there yet when we looked here: a "no" that is false.
                 # The accounts after this one are read after the list anyway.
                 seen = yield from self._account(mailbox)
             found[mailbox.inbox_id] = _settled(seen, paused)
-            unheard = 0 if seen else min(unheard + 1, PATIENCE)
+            unheard = PATIENCE if speaks_for_all(seen) else unheard + 1 if silent(seen) else 0
         return found
 
     def _paused_means(self) -> Flow[WarmupState]:
         """What a paused account read from now on stands for."""
-        path = f"background-jobs?type={WARMUP_JOB}&status=pending%2Cin-progress&limit={BATCH}"
+        path = f"background-jobs?type={WARMUP_JOB}&status={'%2C'.join(NOT_ENDED)}&limit={BATCH}"
         answer = yield from self._ask(self._request("GET", path))
         jobs = read_json(answer.content, Jobs) if isinstance(answer, httpx.Response) else None
         if jobs is None:
             return WarmupState.UNKNOWN
         return WarmupState.JOB_PENDING if any(job.running for job in jobs.items) else WarmupState.NOT_WARMING
 
-    def _account(self, mailbox: Mailbox) -> Flow[Seen | None]:
+    def _account(self, mailbox: Mailbox) -> Flow[Seen | Failure]:
         answer = yield from self._ask(self._request("GET", f"accounts/{quote(_address(mailbox), safe='')}"))
         if isinstance(answer, httpx.Response):
             account = read_json(answer.content, Account)
-            return account.seen if account else None
+            return account.seen if account else Unknown("unreadable")
         if isinstance(answer, Rejected) and answer.status == httpx.codes.NOT_FOUND:
             return Seen(WarmupState.ABSENT)
-        return None
+        return answer
 
     def _ask(self, request: httpx.Request, *, missing: str = "no_such_account") -> Flow[httpx.Response | Failure]:
         """A success, or what stands in its place."""
@@ -262,8 +271,10 @@ def _named(chunk: Sequence[Mailbox]) -> dict[str, list[str]]:
     return {"emails": [_address(mailbox) for mailbox in chunk]}
 
 
-def _settled(seen: Seen | None, paused: WarmupState | None) -> Seen | None:
-    if seen is None or paused is None or seen.warmup is not WarmupState.NOT_WARMING:
+def _settled(seen: Seen | Failure, paused: WarmupState | None) -> Seen | None:
+    if not isinstance(seen, Seen):
+        return None
+    if paused is None or seen.warmup is not WarmupState.NOT_WARMING:
         return seen
     return replace(seen, warmup=paused)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from inbox_lifecycle.domain import WarmupState
-from inbox_lifecycle.providers.http import points, read_json
+from inbox_lifecycle.providers.http import LARGEST_COUNT, points, read_json
 from inbox_lifecycle.providers.port import DailyFigures, Figures, NoFigures
 
 #: The type of the jobs that switch warmup on and off.
@@ -20,9 +20,16 @@ WARMUP_JOB: Final = "update-warmup-accounts"
 # A job's id is written into history for good, so it must be an id and nothing that a provider might put in its place.
 _JobId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
+
 # The specification and the provider's own client disagree about the words for an ended job; these are both of theirs.
 _ENDED_WELL = frozenset({"success", "completed"})
 _ENDED_BADLY = frozenset({"failed", "error", "cancelled"})
+#: The words for a job that has not ended, as far as there are any; the list is filtered by them.
+NOT_ENDED: Final = ("pending", "in-progress", "draining", "paused")
+
+#: Active, and running its subsequences.
+_RUNS: Final = frozenset({1, 4})
 
 _WARMUP: Final = {
     1: WarmupState.WARMING,
@@ -61,6 +68,16 @@ class Campaign(msgspec.Struct, frozen=True):
     """A campaign."""
 
     id: str
+    status: int
+
+    @property
+    def runs(self) -> bool:
+        """Whether it sends."""
+        return self.status in _RUNS
+
+    def is_of(self, campaign_id: str) -> bool:
+        """Whether it is the campaign of that id."""
+        return self.id.casefold() == campaign_id.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +102,26 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Analytics(msgspec.Struct, frozen=True):
-    """The figures of many accounts, by address; each is read on its own."""
+    """The figures of many accounts, by address; each is read on its own.
 
-    aggregate_data: dict[str, msgspec.Raw] = {}
+    Without its totals an answer is none: an error in a success's clothes would read as nothing having been measured.
+    """
+
+    aggregate_data: dict[str, msgspec.Raw]
     email_date_data: dict[str, msgspec.Raw] = {}
 
 
 class _Totals(msgspec.Struct, frozen=True):
-    sent: int | None = None
-    received: int | None = None
-    landed_spam: int | None = None
+    sent: _Count | None = None
+    received: _Count | None = None
+    landed_spam: _Count | None = None
     health_score: object = None
     health_score_label: str | None = None
 
 
 class _Day(msgspec.Struct, frozen=True):
-    sent: int | None = None
-    received: int | None = None
+    sent: _Count | None = None
+    received: _Count | None = None
 
 
 def has_figures(analytics: Analytics, address: str) -> bool:

@@ -6,19 +6,17 @@ The rule of this file: what was not asked for had no effect, and is told as such
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-import httpx
-
 from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.flow import Flow
-from inbox_lifecycle.providers.http import Failure
+from inbox_lifecycle.providers.http import Failure, silent, speaks_for_all
 from inbox_lifecycle.providers.port import Busy, Rejected, Throttled, Unavailable, Unknown
 
 P = TypeVar("P")
 T = TypeVar("T")
 
-#: Mailboxes in a row without a usable answer before the rest are not asked for: with a provider that hangs, a hundred
+#: Mailboxes in a row without any answer before the rest are not asked for: with a provider that hangs, a hundred
 #: mailboxes would otherwise take half an hour. More than one, or a single mailbox that breaks the provider would hide
-#: all that stand behind it.
+#: all that stand behind it. An error that comes promptly is an answer: it keeps nobody waiting.
 PATIENCE: Final = 3
 
 
@@ -38,7 +36,7 @@ def one_by_one(places: Mapping[InboxId, P | Failure], ask: Callable[[P], Flow[T]
             continue
         answer = for_the_rest or (yield from ask(place))
         answers[inbox_id] = answer
-        unheard = unheard + 1 if isinstance(answer, Unavailable | Unknown) else 0
+        unheard = unheard + 1 if silent(answer) else 0
         for_the_rest = for_the_rest or _of_all(answer, unheard)
     return answers
 
@@ -49,9 +47,7 @@ def doubtful(places: Mapping[InboxId, P], answers: Mapping[InboxId, object]) -> 
 
 
 def _of_all(answer: object, unheard: int) -> Failure | None:
-    """The answer of every mailbox that is left, where this one, about the key or the limit, speaks for them."""
-    if isinstance(answer, Throttled):
-        return answer
-    if isinstance(answer, Rejected) and answer.status == httpx.codes.UNAUTHORIZED:
+    """The answer of every mailbox that is left, where this one speaks for them."""
+    if isinstance(answer, Rejected | Throttled) and speaks_for_all(answer):
         return answer
     return Unavailable("not_asked") if unheard >= PATIENCE else None

@@ -133,7 +133,12 @@ ActivateAnswer = Activated | Rejected | Throttled | Busy | Unavailable | Unknown
 
 
 class Provider(Protocol):
-    """A warmup provider."""
+    """A warmup provider.
+
+    An adapter may also have an attribute `answers_each: bool`. True says that `enable_warmup` answers for each mailbox
+    by itself, so that a `Rejected` is meant for that mailbox. Without it a batch that is refused as a whole is asked
+    for in parts, until the one that spoils it is found.
+    """
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import httpx
 
@@ -72,6 +72,8 @@ class Smartlead:
     timeout: float = 20.0
     #: Pages of a hundred accounts to look through for a mailbox whose `provider_ref` is not known; 0 for none.
     look_up_pages: int = 5
+    #: Each mailbox is asked for in a request of its own.
+    answers_each: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not _URL_SAFE.fullmatch(self.api_key):
@@ -157,7 +159,7 @@ class Smartlead:
         if not isinstance(answer, httpx.Response):
             return answer
         account = read_json(answer.content, Account)
-        return account.seen if account else _unreadable(answer)
+        return account.seen if account and not told(answer).denies else _unreadable(answer)
 
     def _figures(self, number: int) -> Flow[Figures | NoFigures | Failure]:
         seen = yield from self._account(number)
@@ -167,7 +169,7 @@ class Smartlead:
         if not isinstance(answer, httpx.Response):
             return answer
         stats = read_json(answer.content, Stats)
-        return figures(stats, seen) if stats and told(answer).ok is not False else _unreadable(answer)
+        return figures(stats, seen) if stats and not told(answer).denies else _unreadable(answer)
 
     def _places(self, mailboxes: Sequence[Mailbox]) -> Flow[dict[InboxId, int | Failure]]:
         """The number of each mailbox, in their order; why there is none where there is none."""

@@ -9,18 +9,16 @@ percent sign.
 """
 
 import datetime as dt
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Final
 
 import httpx
 import msgspec
 
 from inbox_lifecycle.domain import WarmupState
-from inbox_lifecycle.providers.http import bounded_wait, points, read_json, retry_after
+from inbox_lifecycle.providers.http import LARGEST_COUNT, bounded_wait, instant, points, read_json, retry_after
 from inbox_lifecycle.providers.port import DailyFigures, Figures, NoFigures, Rejected, Throttled, Unknown
 
 #: Our words for the provider's codes.
@@ -35,13 +33,11 @@ _STATES: Final = {
     "ACTIVE": WarmupState.WARMING,
     "INACTIVE": WarmupState.NOT_WARMING,
     "PAUSED": WarmupState.NOT_WARMING,
-    "BLOCKED": WarmupState.BANNED,
 }
 
 _COUNT = re.compile(r"[0-9]{1,15}")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%?")
 _INSTANT = re.compile(r"[0-9]{1,12}")
-_FULL_MARKS: Final = 100
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -61,6 +57,11 @@ class Told(msgspec.Struct, frozen=True):
         return _CODES.get(self._code)
 
     @property
+    def denies(self) -> bool:
+        """Whether it says that it is no success; most good answers say neither."""
+        return self.ok is not None and self.ok is not True
+
+    @property
     def limited(self) -> bool:
         """Whether the rate limit is given as the reason."""
         return self._code == _LIMITED
@@ -71,7 +72,7 @@ class Told(msgspec.Struct, frozen=True):
         seconds = self._inside.get("retry_after")
         if isinstance(seconds, str) and _COUNT.fullmatch(seconds):
             seconds = int(seconds)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             return None
         return bounded_wait(seconds)
 
@@ -130,11 +131,10 @@ class _Details(msgspec.Struct, frozen=True):
 
     @property
     def warmup(self) -> WarmupState:
-        blocked = self.is_warmup_blocked
-        if blocked is True or (blocked is None and self.blocked_reason):
+        # A ban is for good, so only the plain word is one. A reason without it may be an old one.
+        if self.is_warmup_blocked is True:
             return WarmupState.BANNED
-        if blocked or self.blocked_reason:
-            # A reason without a block may be an old one; nobody is banned for good on that.
+        if self.is_warmup_blocked or self.blocked_reason:
             return WarmupState.UNKNOWN
         return _STATES.get(str(self.status).upper(), WarmupState.UNKNOWN)
 
@@ -161,7 +161,7 @@ class Account(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """An account in the list of them."""
 
-    id: Annotated[int, msgspec.Meta(ge=1)]
+    id: Annotated[int, msgspec.Meta(ge=1, lt=10**18)]
     from_email: object = None
 
 
@@ -193,11 +193,11 @@ def figures(stats: Stats, seen: Seen) -> Figures | NoFigures:
     The account counts from the beginning of its warmup, the figures of some shapes only the last seven days, so the
     largest count is the nearest to the whole. It is always one of the provider's: a mailbox graduates by it.
     """
-    said = [count for count in (seen.total_sent, stats.total_sent, stats.sent_count) if count is not msgspec.UNSET]
-    sent = _most(*map(_count, said))
+    said = [count for count in (stats.total_sent, stats.sent_count) if count is not msgspec.UNSET]
+    sent = _most(*map(_count, [seen.total_sent, *said]))
     if sent is None:
-        # Only nulls say that nothing was counted yet; no word at all, or no number, says nothing.
-        unmeasured = said and all(count is None for count in said)
+        # Only nulls among the figures say that nothing was counted yet; no word at all, or no number, says nothing.
+        unmeasured = said and all(count is None for count in said) and seen.total_sent in (None, msgspec.UNSET)
         return NoFigures("not_measured_yet" if unmeasured else "unreadable")
     spam = _most(seen.landed_spam, _count(stats.total_spam), _count(stats.spam_count))
     return Figures(
@@ -235,15 +235,14 @@ def _most(*values: int | None) -> int | None:
 def _count(value: object) -> int | None:
     if isinstance(value, str) and _COUNT.fullmatch(value):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
 
 
 def _percent(value: object) -> int | None:
     if isinstance(value, str):
         number = _PERCENT.fullmatch(value.strip())
         value = float(number[1]) if number else None
-    score = points(value)
-    return score if score is not None and 0 <= score <= _FULL_MARKS else None
+    return points(value)
 
 
 def _until_reset(response: httpx.Response) -> float | None:
@@ -251,8 +250,5 @@ def _until_reset(response: httpx.Response) -> float | None:
     reset = response.headers.get("x-ratelimit-reset", "").strip()
     if not _INSTANT.fullmatch(reset):
         return None
-    try:
-        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-    except (TypeError, ValueError):
-        return None
-    return bounded_wait(int(reset) - now)
+    now = instant(response.headers.get("date", ""))
+    return None if now is None else bounded_wait(int(reset) - now.timestamp())

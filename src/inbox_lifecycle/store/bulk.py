@@ -28,7 +28,10 @@ Attempts = Mapping[InboxId, AttemptId]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckInboxes:
-    """Inboxes that stood in `pending` / `not_started` before some time and that no run has claimed, in order of id."""
+    """Inboxes that stood in `pending` / `not_started` before some time and that no run has claimed, in order of id.
+
+    Those that the provider has rejected since then are left out, so that they keep nobody else from their turn.
+    """
 
     name: ClassVar[str] = "stuck_inboxes"
     writes: ClassVar[bool] = False
@@ -65,6 +68,26 @@ class CountStuck:
         values = {"before": session.backend.time(self.before), "owner_id": self.owner_id, "after": self.after}
         row = session.one(sql.COUNT_STUCK_OF_ALL if self.owner_id is None else sql.COUNT_STUCK_OF_ONE, values)
         return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUpExpired:
+    """Close other runs' claims on these inboxes that are past their lease, where the inbox stands as they saw it."""
+
+    name: ClassVar[str] = "give_up_expired"
+    writes: ClassVar[bool] = True
+    #: What is to be opened instead.
+    attempts: Attempts
+    now: datetime
+
+    def run(self, session: Session) -> None:
+        """What became of them is not known, and will not be: the closed attempt keeps its run from recording."""
+        values = {"now": session.backend.time(self.now), "detail": _json({"outcome": "unknown"})}
+        if session.backend.is_sqlite:
+            for one in _each(self.attempts):
+                session.run(sql.GIVE_UP_SQLITE, {**values, **one})
+        else:
+            session.run(sql.GIVE_UP_POSTGRESQL, {**values, "attempts": _list(_each(self.attempts))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

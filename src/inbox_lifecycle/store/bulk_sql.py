@@ -14,7 +14,10 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and i.updated_at < cast(:before as {time}) and i.id > cast(:after as {id}) and {owner}
   and not exists (
       select 1 from {s}inbox_attempts a
-      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= {now})"""
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= {now})
+  and not exists (
+      select 1 from {s}inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast(:before as {time}))"""
 
 _STUCK_PAGE = f"""
 select i.id from {_STUCK}
@@ -37,6 +40,32 @@ with wanted as materialized (
 )"""
 _ANY = "any(array(select inbox_id from wanted))"
 _LEASE = "statement_timestamp() + make_interval(secs => cast(:lease as double precision))"
+
+# A claim past its lease that `reconcile` left, as nobody can say what became of it. Only of an inbox that stands where
+# the claim saw it: of one that moved on, `reconcile` decides whether the provider is to be told to stop.
+GIVE_UP_POSTGRESQL = f"""{_WANTED}, expired as materialized (
+    select a.inbox_id, a.id
+    from {{s}}inbox_attempts a join {{s}}inboxes i on i.id = a.inbox_id
+    where a.inbox_id = {_ANY} and i.id = {_ANY} and a.id <> all(array(select attempt_id from wanted))
+      and a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
+      and i.version = a.seen_version and i.erased_at is null
+    order by a.inbox_id
+    for update of a skip locked
+)
+update {{s}}inbox_attempts a
+set outcome = 'abandoned', closed_at = cast(:now as timestamptz), detail = cast(:detail as text)
+from expired e
+where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null and a.inbox_id = {_ANY}
+"""  # noqa: S608 - constants and our own schema only
+
+GIVE_UP_SQLITE = """
+update inbox_attempts as a
+set outcome = 'abandoned', closed_at = :now, detail = :detail
+where a.inbox_id = :inbox_id and a.id <> :attempt_id and a.claim = 'bulk' and a.outcome is null
+  and a.lease_until < {now}
+  and exists (
+      select 1 from inboxes i where i.id = a.inbox_id and i.version = a.seen_version and i.erased_at is null)
+"""
 
 _CLAIMING = """
 insert into {s}inbox_attempts

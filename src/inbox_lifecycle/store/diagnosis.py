@@ -89,6 +89,16 @@ from (
     limit cast(:limit as integer)
 ) p
 """
+HELD_INBOXES = """
+select count(*), count(distinct case when o.lease_until >= {now} then i.id end)
+from (
+    select a.inbox_id, a.lease_until from {s}inbox_attempts a
+    where a.outcome is null order by a.inbox_id, a.id limit cast(:limit as integer)
+) o
+left join {s}inboxes i on i.id = o.inbox_id and i.status = 'pending' and i.warmup_status = 'not_started'
+    and i.erased_at is null and i.updated_at < cast(:before as {time})
+    and (cast(:owner_id as text) is null or i.owner_id = cast(:owner_id as text))
+"""
 UNSEALED_TAIL = """
 select count(*), (
     select e.recorded_at from {s}inbox_feed_queue q
@@ -253,6 +263,23 @@ class StuckInboxes:
         values = {"before": session.backend.time(self.before), "limit": COUNTED + 1}
         pending, stuck, oldest = _row(session, PENDING_INBOXES, values)
         return _counted(pending, stuck, oldest)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldInboxes:
+    """Inboxes that have stood in `pending` / `not_started` since before a time, and that a call or a run is at."""
+
+    name: ClassVar[str] = "held_inboxes"
+    writes: ClassVar[bool] = False
+    before: datetime
+    #: Whose; None for all.
+    owner_id: str | None = None
+
+    def run(self, session: Session) -> Counted:
+        """The count, among the first thousand attempts that are open at all."""
+        values = {"before": session.backend.time(self.before), "owner_id": self.owner_id, "limit": COUNTED + 1}
+        opened, held = _row(session, HELD_INBOXES, values)
+        return _counted(opened, held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ def _detail(account: SmartleadAccount, operation: Operation, shape: str) -> Repl
     del operation, shape
     details = _details(account)
     if details is not None:
-        details |= {"is_warmup_blocked": account.blocked_reason is not None, "warmup_reputation": account.reputation}
+        blocked = account.blocked_reason is not None or account.warmup_status == "BLOCKED"
+        details |= {"is_warmup_blocked": blocked, "warmup_reputation": account.reputation}
     return answer({**_credentials(account), "warmup_details": details})
 
 

@@ -144,7 +144,10 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and 1 = 1
   and not exists (
       select 1 from "inbox_lifecycle".inbox_attempts a
-      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp());
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast($1 as timestamptz));
 
 -- bulk_sql_count_stuck_of_one
 select count(*) from "inbox_lifecycle".inboxes i
@@ -152,7 +155,27 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and i.updated_at < cast($1 as timestamptz) and i.id > cast($2 as uuid) and i.owner_id = cast($3 as text)
   and not exists (
       select 1 from "inbox_lifecycle".inbox_attempts a
-      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp());
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast($1 as timestamptz));
+
+-- bulk_sql_give_up_postgresql
+with wanted as materialized (
+    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+), expired as materialized (
+    select a.inbox_id, a.id
+    from "inbox_lifecycle".inbox_attempts a join "inbox_lifecycle".inboxes i on i.id = a.inbox_id
+    where a.inbox_id = any(array(select inbox_id from wanted)) and i.id = any(array(select inbox_id from wanted)) and a.id <> all(array(select attempt_id from wanted))
+      and a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
+      and i.version = a.seen_version and i.erased_at is null
+    order by a.inbox_id
+    for update of a skip locked
+)
+update "inbox_lifecycle".inbox_attempts a
+set outcome = 'abandoned', closed_at = cast($2 as timestamptz), detail = cast($3 as text)
+from expired e
+where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null and a.inbox_id = any(array(select inbox_id from wanted));
 
 -- bulk_sql_hold_postgresql
 with wanted as materialized (
@@ -187,6 +210,9 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and not exists (
       select 1 from "inbox_lifecycle".inbox_attempts a
       where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast($1 as timestamptz))
 order by i.id
 limit cast($3 as integer);
 
@@ -197,6 +223,9 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and not exists (
       select 1 from "inbox_lifecycle".inbox_attempts a
       where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= statement_timestamp())
+  and not exists (
+      select 1 from "inbox_lifecycle".inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast($1 as timestamptz))
 order by i.id
 limit cast($4 as integer);
 
@@ -361,6 +390,16 @@ select count(*) from "inbox_lifecycle".inboxes;
 select count(*) from (
     select 1 from "inbox_lifecycle".inbox_attempts a where a.to_disable order by a.inbox_id, a.id limit cast($1 as integer)
 ) m;
+
+-- diagnosis_held_inboxes
+select count(*), count(distinct case when o.lease_until >= statement_timestamp() then i.id end)
+from (
+    select a.inbox_id, a.lease_until from "inbox_lifecycle".inbox_attempts a
+    where a.outcome is null order by a.inbox_id, a.id limit cast($1 as integer)
+) o
+left join "inbox_lifecycle".inboxes i on i.id = o.inbox_id and i.status = 'pending' and i.warmup_status = 'not_started'
+    and i.erased_at is null and i.updated_at < cast($2 as timestamptz)
+    and (cast($3 as text) is null or i.owner_id = cast($3 as text));
 
 -- diagnosis_missing_rights_postgresql
 with ours as (

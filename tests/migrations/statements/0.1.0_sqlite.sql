@@ -93,7 +93,10 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and 1 = 1
   and not exists (
       select 1 from inbox_attempts a
-      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z');
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+  and not exists (
+      select 1 from inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast(:before as text));
 
 -- bulk_sql_count_stuck_of_one
 select count(*) from inboxes i
@@ -101,7 +104,18 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and i.updated_at < cast(:before as text) and i.id > cast(:after as text) and i.owner_id = cast(:owner_id as text)
   and not exists (
       select 1 from inbox_attempts a
-      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z');
+      where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+  and not exists (
+      select 1 from inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast(:before as text));
+
+-- bulk_sql_give_up_sqlite
+update inbox_attempts as a
+set outcome = 'abandoned', closed_at = :now, detail = :detail
+where a.inbox_id = :inbox_id and a.id <> :attempt_id and a.claim = 'bulk' and a.outcome is null
+  and a.lease_until < strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
+  and exists (
+      select 1 from inboxes i where i.id = a.inbox_id and i.version = a.seen_version and i.erased_at is null);
 
 -- bulk_sql_hold_sqlite
 update inbox_attempts as a
@@ -121,6 +135,9 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and not exists (
       select 1 from inbox_attempts a
       where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+  and not exists (
+      select 1 from inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast(:before as text))
 order by i.id
 limit cast(:limit as integer);
 
@@ -131,6 +148,9 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
   and not exists (
       select 1 from inbox_attempts a
       where a.inbox_id = i.id and a.claim = 'bulk' and a.outcome is null and a.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+  and not exists (
+      select 1 from inbox_attempts r
+      where r.inbox_id = i.id and r.outcome = 'rejected' and r.closed_at >= cast(:before as text))
 order by i.id
 limit cast(:limit as integer);
 
@@ -170,6 +190,16 @@ select count(*) from inboxes;
 select count(*) from (
     select 1 from inbox_attempts a where a.to_disable order by a.inbox_id, a.id limit cast(:limit as integer)
 ) m;
+
+-- diagnosis_held_inboxes
+select count(*), count(distinct case when o.lease_until >= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z' then i.id end)
+from (
+    select a.inbox_id, a.lease_until from inbox_attempts a
+    where a.outcome is null order by a.inbox_id, a.id limit cast(:limit as integer)
+) o
+left join inboxes i on i.id = o.inbox_id and i.status = 'pending' and i.warmup_status = 'not_started'
+    and i.erased_at is null and i.updated_at < cast(:before as text)
+    and (cast(:owner_id as text) is null or i.owner_id = cast(:owner_id as text));
 
 -- diagnosis_now
 select strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z';

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from inbox_lifecycle.cli.exits import Exit
-from inbox_lifecycle.cli.opening import inboxes
+from inbox_lifecycle.cli.opening import inboxes, lease_of
 from inbox_lifecycle.cli.options import (
     Operating,
     Output,
@@ -25,7 +27,7 @@ from inbox_lifecycle.cli.options import (
 from inbox_lifecycle.cli.render import Record, as_json, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
-    from inbox_lifecycle import BulkReport, WarmupSync
+    from inbox_lifecycle import BulkReport, Inboxes, WarmupSync
 
 _Patience = Annotated[
     str,
@@ -57,6 +59,8 @@ _CURES: Final = {
 }
 #: Of inboxes that were only listed because they were stuck, these are no longer, or somebody else is at them.
 _SEEN_TO: Final = frozenset({"lost", "taken", "refused", "not_found"})
+#: Whose attempts stay open after the run.
+_LEFT_OPEN: Final = frozenset({"unknown", "not_recorded"})
 #: Inboxes that a table names one by one.
 _NAMED = 20
 
@@ -76,11 +80,12 @@ def retry_stuck(
     """Retry the warmup of every inbox that is stuck in pending / not_started.
 
     Asks the provider for up to a hundred at once, and waits where it is busy. Any number of runs may work at once; one
-    that was broken off is simply started again. Spans are 90s, 5m, 2h, 1d.
+    that was broken off is started again once its claims are over. Spans are 90s, 5m, 2h, 1d.
 
     Ends with 0 if every inbox moved, or somebody else saw to it meanwhile; otherwise with the code of what is most
     pressing: 30 not recorded, 24 unknown, 23 unavailable, 22 busy, 21 throttled, 20 rejected. Progress is told on
-    standard error. As JSON the result names each inbox with its outcome.
+    standard error, and so is how many inboxes other runs and calls hold just now. As JSON the result names each inbox
+    with its outcome.
 
     Examples:
       inbox-lifecycle retry-stuck --as-operator olga
@@ -91,8 +96,9 @@ def retry_stuck(
         operator = opened.operator(actor=operating.as_operator)
         from inbox_lifecycle.cli.progress import retrying
 
-        with retrying() as tell:
+        with retrying(lease_of(opened)) as tell:
             report = operator.retry_stuck(older_than=span, limit=limit, owner_id=owner, patience=seconds, progress=tell)
+        _tell_held(opened, report, span, owner)
     _show(report, output, forgiven=_SEEN_TO)
 
 
@@ -125,7 +131,7 @@ def retry_many(
         operator = opened.operator(actor=operating.as_operator)
         from inbox_lifecycle.cli.progress import retrying
 
-        with retrying() as tell:
+        with retrying(lease_of(opened)) as tell:
             report = operator.retry_many(wanted, patience=seconds, progress=tell)
     _show(report, output, forgiven=frozenset())
 
@@ -161,13 +167,52 @@ def _read_ids(ids: list[str] | None, file: str | None) -> list[str]:
         raise WrongUsage("say which inboxes, once: as ID... or by --from-file FILE")
     if file is None:
         return ids or []
+    return list(_ids_in(file))
+
+
+def _ids_in(file: str) -> Iterator[str]:
+    from inbox_lifecycle.errors import InvalidInput, MalformedId
+    from inbox_lifecycle.ids import read_id
+
+    for number, line in enumerate(_text_of(file).splitlines(), 1):
+        if found := line.partition("#")[0].strip():
+            try:
+                yield read_id("ID", found)
+            except MalformedId:
+                # Not what stands there, which may be anything.
+                where = "standard input" if file == "-" else file
+                raise InvalidInput(f"line {number} of {where} is no inbox's id: a UUID of 36 characters") from None
+
+
+def _text_of(file: str) -> str:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
         why = failure.strerror if isinstance(failure, OSError) else "it is not text"
         raise WrongUsage(f"{file} cannot be read: {why}") from None
-    found = [line.partition("#")[0].strip() for line in text.splitlines()]
-    return [each for each in found if each]
+    # A mark of the encoding, which some editors write.
+    return text.removeprefix("\ufeff")
+
+
+def _tell_held(opened: Inboxes, report: BulkReport, older_than: timedelta, owner: str | None) -> None:
+    """Say how many stuck inboxes the run has left to whoever holds them."""
+    from inbox_lifecycle.errors import StoreError
+    from inbox_lifecycle.flow import again
+    from inbox_lifecycle.store.diagnosis import HeldInboxes
+    from inbox_lifecycle.terms import utc_now
+
+    # Those that it left open itself are in the report.
+    own = sum(report.counts.get(outcome, 0) for outcome in _LEFT_OPEN)
+    try:
+        held = opened._run(again(HeldInboxes(utc_now() - older_than, owner)))  # noqa: SLF001 - a look, as doctor's
+    except StoreError:
+        # What the run did is to be told all the same.
+        return
+    if (others := held.number - own) > 0:
+        number = f"{others} or more" if held.or_more else str(others)
+        said = f"{number} stuck inboxes are held by other runs or calls just now"
+        cure = f"where those are gone, run it again in about {ceil(lease_of(opened))} s"
+        print(f"inbox-lifecycle: {said}: {cure}", file=sys.stderr)
 
 
 def _show(report: BulkReport, output: Output, *, forgiven: frozenset[str]) -> None:

@@ -23,7 +23,7 @@ from inbox_lifecycle.cli.options import (
     complete_status,
     complete_warmup_status,
 )
-from inbox_lifecycle.cli.remote import correlated, seen_by
+from inbox_lifecycle.cli.remote import correlated, in_doubt, seen_by
 from inbox_lifecycle.cli.render import inbox_record, show_one
 
 _CallBudget = Annotated[
@@ -115,9 +115,10 @@ def retry_warmup(
       inbox-lifecycle retry-warmup --id ID --as-operator olga --reason "provider was down"
     """
     with seen_by(viewer, reach, trace, service=service, call_budget=call_budget) as seen:
-        inbox = seen.calls.retry_warmup(
-            one.needed, **seen.scope, idempotency_key=once.idempotency_key, **correlated(seen, trace)
-        )
+        with in_doubt(seen):
+            inbox = seen.calls.retry_warmup(
+                one.needed, **seen.scope, idempotency_key=once.idempotency_key, **correlated(seen, trace)
+            )
         show_one(output, inbox_record(inbox), under="account")
 
 

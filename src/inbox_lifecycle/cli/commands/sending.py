@@ -9,7 +9,7 @@ import typer
 
 from inbox_lifecycle.cli.opening import view
 from inbox_lifecycle.cli.options import Caller, Output, Place, Reach, Service, Trace, Viewer, WrongUsage
-from inbox_lifecycle.cli.remote import Remote, correlated, seen_by
+from inbox_lifecycle.cli.remote import Remote, correlated, in_doubt, seen_by
 from inbox_lifecycle.cli.render import (
     INBOX_COLUMNS,
     Record,
@@ -57,7 +57,8 @@ def warmup_analytics(*, viewer: Viewer, reach: Reach, service: Service, output: 
     """
     with seen_by(viewer, reach, service=service) as seen:
         if isinstance(seen, Remote):
-            document = _told(seen.calls.warmup_analytics())
+            with in_doubt(seen):
+                document = _told(seen.calls.warmup_analytics())
         else:
             document = _measured(seen.calls.warmup_analytics(**seen.scope))
     if as_json(output):
@@ -116,7 +117,8 @@ def launch_campaign(
         raise WrongUsage("say who sends: --sender ID")
     with seen_by(viewer, reach, trace, service=service) as seen:
         if isinstance(seen, Remote):
-            launched = seen.calls.launch_campaign(campaign, **correlated(seen, trace))
+            with in_doubt(seen):
+                launched = seen.calls.launch_campaign(campaign, **correlated(seen, trace))
             show_one(output, {"campaign_id": campaign, "senders": None, "correlation_id": launched.run_id})
         else:
             done = seen.calls.launch_campaign(campaign, sender, **seen.scope)

@@ -6,14 +6,17 @@ import os
 import re
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from inbox_lifecycle.cli.keys import read_signer
 from inbox_lifecycle.cli.options import Place, Service, WrongUsage, read_span
 
 if TYPE_CHECKING:
     from inbox_lifecycle import AsyncInboxes
+    from inbox_lifecycle.audit.notes import Signer
     from inbox_lifecycle.http import Authenticate
 
 _EXTRA: Final = ("fastapi", "jwt", "uvicorn")
@@ -44,6 +47,15 @@ def serve(
     host: Annotated[str, typer.Option(metavar="HOST", help="Where it listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="PORT", help="Any free one where 0.", min=0, max=65535)] = 8000,
     prefix: Annotated[str, typer.Option(metavar="PATH", help="Where the routes begin; / for the root.")] = "/api",
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The file with the log's private key; taken from INBOX_LIFECYCLE_SIGNING_KEY unless said. Without one"
+            " there is no /proof.",
+            show_default=False,
+        ),
+    ] = None,
     auth: Annotated[
         list[Auth] | None,
         typer.Option(help="Which tokens are good, api-keys unless said; may be repeated.", rich_help_panel=_CALLERS),
@@ -94,7 +106,7 @@ def serve(
         drain=None if drain is None else read_span("--drain", drain).total_seconds(),
         forwarded_allow_ips=forwarded_allow_ips,
     )
-    inboxes = _opened(place, service)
+    inboxes = _opened(place, service, _signer(key))
     authenticate = _authenticator(inboxes, auth or [Auth.API_KEYS], supabase_url)
     logs.log_to_stderr(logs.TextLog() if _as_text(log_format) else logs.JsonLog())
     try:
@@ -111,7 +123,7 @@ def _require_extra() -> None:
         raise WrongUsage("serving needs an extra: pip install 'inbox-lifecycle[http]'")
 
 
-def _opened(place: Place, service: Service) -> AsyncInboxes:
+def _opened(place: Place, service: Service, signer: Signer | None) -> AsyncInboxes:
     from inbox_lifecycle import AsyncInboxes, SchemaMismatch
     from inbox_lifecycle.cli.opening import is_missing
     from inbox_lifecycle.cli.providing import make_providers
@@ -120,7 +132,14 @@ def _opened(place: Place, service: Service) -> AsyncInboxes:
     providers = make_providers(service)
     if is_missing(place):
         raise SchemaMismatch(None, HEAD)
-    return AsyncInboxes(place.database_url, providers, schema=place.schema, call_budget=providers.budget)
+    return AsyncInboxes(place.database_url, providers, schema=place.schema, call_budget=providers.budget, signer=signer)
+
+
+def _signer(file: Path | None) -> Signer | None:
+    """The key that proofs are signed with; none where none is named and none is in the environment."""
+    from inbox_lifecycle.audit.notes import KEY_VARIABLE
+
+    return read_signer(file) if file is not None or os.environ.get(KEY_VARIABLE) else None
 
 
 def _authenticator(inboxes: AsyncInboxes, kinds: list[Auth], supabase_url: str | None) -> Authenticate:

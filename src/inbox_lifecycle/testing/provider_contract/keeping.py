@@ -8,8 +8,9 @@ from typing import Final
 import httpx
 
 from inbox_lifecycle.domain import WarmupState
-from inbox_lifecycle.providers.port import Activated, AlreadyWarming, Disabled, Enabled, Figures
-from inbox_lifecycle.testing.provider_contract.looking import CAMPAIGN
+from inbox_lifecycle.providers.port import Activated, AlreadyWarming, Disabled, Enabled, Figures, NoFigures
+from inbox_lifecycle.testing.base import ProviderSandbox
+from inbox_lifecycle.testing.provider_contract.looking import CAMPAIGN, UNMEASURED
 from inbox_lifecycle.testing.provider_contract.trial import ANA, Subject, Trial
 from inbox_lifecycle.testing.scripts import Failure, Kind, Operation
 
@@ -23,6 +24,8 @@ ODD: Final = (
     b'"ok"',
     b"{}",
     b'{"ok": "yes", "id": [], "items": 7}',
+    b'{"statusCode": 500, "error": "Internal Server Error", "message": "try later"}',
+    b'{"ok": false, "message": "try later", "warmup_details": null}',
     b'{"id": 7.5, "status": {}, "message": "\\u0000"}',
     b"\xff\xfe",
     b"\xef\xbb\xbf{}",
@@ -43,12 +46,32 @@ def a_success_with_an_odd_body_is_no_success(subject: Subject) -> None:
             trial.garble = _giving(body)
             for found, wrong in _asked(trial):
                 trial.expect(not isinstance(found, wrong), f"no success for a body of {body[:20]!r}", found)
+                trial.expect(found != NoFigures(UNMEASURED), f"another reason than {UNMEASURED}", found)
             state = trial.read()
             trial.expect(state is WarmupState.UNKNOWN, f"unknown for a body of {body[:20]!r}", state)
 
 
-def _giving(body: bytes) -> Callable[[httpx.Response], httpx.Response]:
-    return lambda response: httpx.Response(response.status_code, content=body)
+def odd_figures_do_not_say_that_nothing_was_sent(subject: Subject) -> None:
+    """An accepted warmup is taken back where nothing was ever measured: only a readable answer may say so."""
+    for body in ODD:
+        with subject.trial() as trial:
+            trial.garble = _giving(body, trial.sandbox, Operation.ANALYTICS)
+            found = trial.figures()
+            asked = trial.sandbox.count(Operation.ANALYTICS)
+            said = asked and found == NoFigures(UNMEASURED)
+            trial.expect(not said, f"another reason than {UNMEASURED} for a body of {body[:20]!r}", found)
+
+
+def _giving(
+    body: bytes, sandbox: ProviderSandbox | None = None, on: Operation | None = None
+) -> Callable[[httpx.Response], httpx.Response]:
+    """Answers with that body: all, or those to one operation."""
+
+    def garbled(response: httpx.Response) -> httpx.Response:
+        spared = sandbox is not None and sandbox.requests[-1].operation != on
+        return response if spared else httpx.Response(response.status_code, content=body)
+
+    return garbled
 
 
 def _asked(trial: Trial) -> list[tuple[object, type | tuple[type, ...]]]:
@@ -85,6 +108,7 @@ def nothing_is_given_away_whatever_goes_wrong(subject: Subject) -> None:
 
 PROMISES: Final[tuple[Callable[[Subject], None], ...]] = (
     a_success_with_an_odd_body_is_no_success,
+    odd_figures_do_not_say_that_nothing_was_sent,
     a_provider_that_answers_nothing_is_not_asked_for_ever,
     nothing_is_given_away_whatever_goes_wrong,
 )
