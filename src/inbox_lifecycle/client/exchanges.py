@@ -37,7 +37,7 @@ _KEY = re.compile(r"[!-~]{1,255}")
 # The server's own rule; the library's is wider.
 _CAMPAIGN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 # As the server takes them; one that it does not take it would pass over in silence.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=@~-]{1,128}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=~-]{1,128}")
 
 
 class _AccountBody(Answer, frozen=True, kw_only=True):
@@ -249,7 +249,7 @@ def _correlated(correlation_id: str | None) -> dict[str, str]:
     if correlation_id is None:
         return {}
     if not _REQUEST_ID.fullmatch(correlation_id):
-        raise InvalidInput("over HTTP a correlation_id is of up to 128 letters, digits and -_.:/+=@~")
+        raise InvalidInput("over HTTP a correlation_id is of up to 128 letters, digits and -_.:/+=~, and no address")
     return {"X-Request-ID": correlation_id}
 
 
