@@ -13,7 +13,10 @@ from inbox_lifecycle.testing import Sandbox
 from tests.support.documents import blocks, environment, with_code, with_tests
 
 
-@pytest.mark.parametrize("document", with_code("python"), ids=lambda path: path.name)
+# Those that show tests are imported, and so run, by the other test of this file.
+@pytest.mark.parametrize(
+    "document", [one for one in with_code("python") if one not in with_tests()], ids=lambda path: path.name
+)
 def test_python_blocks_run_as_written(document: Path, provider_sandbox: Sandbox, tmp_path: Path) -> None:
     """A document's Python blocks, one after another, run as a user would run them."""
     program = "\n".join(blocks(document, "python"))

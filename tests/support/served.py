@@ -107,10 +107,13 @@ class Server:
 def served(terminal: Terminal, *options: str) -> Iterator[Server]:
     """A server on a free port; killed at the end if it is still there."""
     with terminal.start("serve", "--port", "0", *options) as process:
+        server = Server(process)
         try:
-            yield Server(process)
+            yield server
         finally:
             process.kill()
+            # Its last lines are read before the pipe is closed under whoever reads.
+            server.end()
 
 
 def ask_on(
