@@ -6,13 +6,21 @@ from uuid import uuid4
 
 import pytest
 
+from inbox_lifecycle import Signer
 from inbox_lifecycle.testing import Sandbox
+from tests.fix_face import MakeFace
 from tests.support.contract import ANA, OWNER, WARMING, adopted, born, crosswise, nothing_moves, outcomes
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 from tests.support.hosting import DRAFT, STRANGERS_TOKEN, Host, Site
 
-ROUTES = (("GET", ""), ("PATCH", "/retry-warmup"), ("GET", "/history"), ("GET", "/attempts"))
+ROUTES = (("GET", ""), ("PATCH", "/retry-warmup"), ("GET", "/history"), ("GET", "/attempts"), ("GET", "/proof"))
+
+
+@pytest.fixture
+def face(make: MakeFace) -> AnyFace:
+    """A facade that signs, so that the route of proofs, which open an address, is there too."""
+    return make(signer=Signer.generate("log.example/inboxes"))
 
 
 @crosswise
@@ -30,7 +38,10 @@ def test_not_mine_and_not_there_are_one_answer(
             (site.ask(method, f"/api/email/accounts/{unknown}{tail}"), unknown),
             (site.ask(method, f"/api/email/accounts/{erased.id}{tail}"), erased.id),
         ]
+        own = site.ask(method, f"/api/email/accounts/{inbox.id}{tail}", token="nobody's")
+    assert own.status_code == 401
     assert {answer.status_code for answer, _ in answers} == {404}
+    assert {answer.json()["type"].rpartition(":")[2] for answer, _ in answers} == {"account-not-found"}
     assert len({answer.text.replace(named, "") for answer, named in answers}) == 1
     headers = [{name: value for name, value in answer.headers.items() if name not in OWN} for answer, _ in answers]
     assert headers.count(headers[0]) == len(headers)
