@@ -31,9 +31,10 @@ def new_id(now: datetime) -> str:
     milliseconds = int(now.timestamp() * 1000)
     random = _last.random + 1 + secrets.randbits(32) if milliseconds == _last.milliseconds else secrets.randbits(73)
     _last.milliseconds, _last.random = milliseconds, random
-    return str(
-        UUID(int=(milliseconds << 80) | _VERSION_7 | ((random >> 62) << 64) | _VARIANT | (random & ((1 << 62) - 1)))
-    )
+    number = (milliseconds << 80) | _VERSION_7 | ((random >> 62) << 64) | _VARIANT | (random & ((1 << 62) - 1))
+    # As `str(UUID(int=number))` has it, without making the object.
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def read_id(name: str, value: str | UUID) -> str:

@@ -5,27 +5,19 @@ An error leaves here as one of ours and without the driver's own behind it: driv
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.pool import Pool, StaticPool
 
+from inbox_lifecycle.drivers.checkout import Held, break_off, give_up
 from inbox_lifecycle.drivers.turns import Turn, Turns
-from inbox_lifecycle.errors import InboxLifecycleError
 from inbox_lifecycle.flow import Once
 from inbox_lifecycle.store.faults import explain, is_disconnect, is_driver_error
 from inbox_lifecycle.store.session import Backend, Session
 
 T = TypeVar("T")
-
-#: When a connection of a pool was last found broken.
-_BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
-_FIRST_USED = "inbox_lifecycle_first_used"
 
 # Only for this transaction: behind a pooler, a session's settings would be another client's next. A connection that
 # broke unnoticed between statement and COMMIT would hold its locks for hours; an honest COMMIT follows at once.
@@ -34,75 +26,25 @@ select set_config('statement_timeout', '{}ms', true), set_config('idle_in_transa
 """
 
 
-def perform(connection: Connection, backend: Backend, step: Once) -> Any:
-    """Perform a step on a connection that is checked out for it alone, of an engine in autocommit on PostgreSQL.
+def perform(held: Held, backend: Backend, step: Once) -> Any:
+    """Perform a step on a connection that is held for it alone, in autocommit on PostgreSQL.
 
-    Raises:
-        StoreError: the database's answer was an error.
-    """
-    return guarded(connection, backend, lambda: _SPELLINGS[backend.is_sqlite](connection, backend, step))
-
-
-def guarded(connection: Connection, backend: Backend, work: Callable[[], T]) -> T:
-    """Do the work; a broken or interrupted connection is thrown away, an error becomes ours.
+    A broken or interrupted connection is thrown away.
 
     Raises:
         StoreError: the database's answer was an error.
     """
     try:
-        return work()
+        return _on_sqlite(held, backend, step) if backend.is_sqlite else _on_postgresql(held, backend, step)
     except BaseException as error:
         if not is_driver_error(error, backend):
-            _break_off(connection, error)
+            break_off(held, error)
             raise
         failure = explain(error, backend)
-        if connection.invalidated or is_disconnect(error, backend, connection.connection.dbapi_connection):
-            _give_up(connection)
+        raw = held.raw
+        if raw is None or is_disconnect(error, backend, raw):
+            give_up(held)
     raise failure
-
-
-def checked_out(engine: Engine, backend: Backend, work: Callable[[Connection], T]) -> T:
-    """Do the work on a connection of the engine's pool.
-
-    Raises:
-        StoreError: no connection could be had, or the work's own.
-    """
-    try:
-        connection = engine.connect()
-        while is_stale(connection):
-            connection.invalidate()
-            connection.close()
-            connection = engine.connect()
-    except Exception as error:
-        if not is_driver_error(error, backend):
-            raise
-        failure = explain(error, backend, sent=False)
-    else:
-        with connection:
-            return work(connection)
-    raise failure
-
-
-def is_stale(connection: Connection) -> bool:
-    """Whether one that its pool made no later was found broken: a restart breaks all of a pool's connections."""
-    broken = _BROKEN.get(connection.engine.pool)
-    since = connection.info.setdefault(_FIRST_USED, time.monotonic())
-    return broken is not None and bool(since <= broken)
-
-
-def _break_off(connection: Connection, error: BaseException) -> None:
-    """Throw the connection away if something struck in the middle of an exchange: who knows what it would say next.
-
-    That may be an ordinary exception too, such as a worker's time limit, which a signal's handler raises.
-    """
-    # A database in memory lives and dies with its one connection; its transaction is rolled back, and that is all.
-    if not isinstance(error, InboxLifecycleError) and not isinstance(connection.engine.pool, StaticPool):
-        connection.invalidate()
-
-
-def _give_up(connection: Connection) -> None:
-    _BROKEN[connection.engine.pool] = time.monotonic()
-    connection.invalidate()
 
 
 def needs_turn(backend: Backend, step: Once) -> bool:
@@ -122,40 +64,39 @@ def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
         turns.give_back(turn)
 
 
-def run_in(connection: Connection, backend: Backend, step: Once) -> Any:
-    """Run the step's SQL in whatever transaction the connection is in."""
-    session = Session(connection, backend)
+def run_in(cursor: DBAPICursor, backend: Backend, step: Once) -> Any:
+    """Run the step's SQL in whatever transaction the cursor's connection is in; the cursor is closed."""
     try:
-        return step.statement.run(session)
+        return step.statement.run(Session(cursor, backend))
     finally:
-        session.close()
+        cursor.close()
 
 
-def _on_postgresql(connection: Connection, backend: Backend, step: Once) -> Any:
+def _on_postgresql(held: Held, backend: Backend, step: Once) -> Any:
     if step.patience is None:
-        return run_in(connection, backend, step)
-    connection.execution_options(isolation_level="READ COMMITTED")
-    with connection.begin():
-        connection.exec_driver_sql(_BOUNDED.format(max(1, int(step.patience * 1000))))
+        return run_in(held.cursor(), backend, step)
+    with held.transaction():
+        with closing(held.cursor()) as cursor:
+            cursor.execute(_BOUNDED.format(max(1, int(step.patience * 1000))))
         try:
-            return run_in(connection, backend, step)
+            return run_in(held.cursor(), backend, step)
         except BaseException as error:
             if not is_driver_error(error, backend):
                 # Before the rollback, which would fail on a connection in the middle of an exchange, and be raised.
-                _break_off(connection, error)
+                break_off(held, error)
             raise
 
 
-def _on_sqlite(connection: Connection, backend: Backend, step: Once) -> Any:
+def _on_sqlite(held: Held, backend: Backend, step: Once) -> Any:
     if step.after_commit or not step.statement.writes:
-        return run_in(connection, backend, step)
-    with closing(connection.connection.cursor()) as cursor, _waiting(cursor, step):
+        return run_in(held.cursor(), backend, step)
+    with closing(held.cursor()) as cursor, _waiting(cursor, step):
         cursor.execute("begin immediate")
         try:
-            answer = run_in(connection, backend, step)
+            answer = run_in(held.cursor(), backend, step)
             cursor.execute("commit")
         except BaseException:
-            _roll_back(connection)
+            _roll_back(held)
             raise
     return answer
 
@@ -175,10 +116,7 @@ def _waiting(cursor: DBAPICursor, step: Once) -> Iterator[None]:
         cursor.execute(f"pragma busy_timeout = {usual}")
 
 
-def _roll_back(connection: Connection) -> None:
-    raw = connection.connection.dbapi_connection
+def _roll_back(held: Held) -> None:
+    raw = held.raw
     if raw is not None and raw.in_transaction:
         raw.rollback()
-
-
-_SPELLINGS = {False: _on_postgresql, True: _on_sqlite}

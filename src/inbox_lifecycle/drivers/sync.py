@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextvars
 import inspect
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import httpx
 from sqlalchemy import Engine
 
-from inbox_lifecycle.drivers.database import checked_out, in_turn, needs_turn, perform
+from inbox_lifecycle.drivers.checkout import check_out
+from inbox_lifecycle.drivers.database import in_turn, needs_turn, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send
+from inbox_lifecycle.drivers.shielded import Shielded
 from inbox_lifecycle.drivers.transport import BoundedTransport
 from inbox_lifecycle.drivers.turns import Turns, turns_for
 from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step, UnfitHandler
@@ -23,9 +23,6 @@ from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
 
 T = TypeVar("T")
-
-#: Seconds between two looks at whether shielded work is over, where a signal struck just as that was told.
-_GLANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,8 @@ class Database:
         self._owns_engine = owns_engine
         self._engine = engine
         # One statement is its own transaction; beginning and ending one would cost two trips more.
-        self._autocommit = engine if backend.is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        begins = owns_engine or backend.is_sqlite
+        self._autocommit = engine if begins else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._memory = is_memory(engine)
         self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
         renew_after_fork(self)
@@ -67,7 +65,11 @@ class Database:
             self._engine.dispose()
 
     def _perform(self, step: Once) -> Any:
-        return checked_out(self._autocommit, self.backend, lambda connection: perform(connection, self.backend, step))
+        held = check_out(self._autocommit, self.backend, pool_alone=self._owns_engine)
+        try:
+            return perform(held, self.backend, step)
+        finally:
+            held.close()
 
     def _turns_for(self, step: Once) -> Turns | None:
         # A database in memory lives in one connection, which readers share with the writer.
@@ -99,7 +101,7 @@ class SyncDriver:
             flow.close()
             raise
         if isinstance(ended, Shield):
-            return _Shielded(lambda: self._finish(flow), ended.budget).result()
+            return Shielded(lambda: self._finish(flow), ended.budget).result()
         return ended.value
 
     def close(self) -> None:
@@ -169,67 +171,3 @@ def _handled(given: object) -> None:
         if inspect.iscoroutine(given):
             given.close()
         raise UnfitHandler
-
-
-class _Shielded(Generic[T]):
-    """Work that goes on in a thread of its own, where signals never strike, while the main thread waits for it.
-
-    Python raises in the main thread whatever a signal handler raises (KeyboardInterrupt, a worker's time limit). Such
-    an interruption is raised again as soon as the work is done or its budget is over.
-    """
-
-    def __init__(self, work: Callable[[], T], budget: float) -> None:
-        self._work = work
-        self._deadline = time.monotonic() + budget
-        self._value: list[T] = []
-        self._error: BaseException | None = None
-        self._over = False
-        # Bare locks: a signal that strikes inside an Event can leave it locked for good.
-        self._claim = threading.Lock()
-        self._done = threading.Lock()
-        self._done.acquire()
-
-    def result(self) -> T:
-        """What the work gave, or its error; an interruption of the waiting is raised once the work is over."""
-        try:
-            self._start()
-            self._done.acquire()
-        except BaseException:
-            self._wait_out()
-            raise
-        if self._error is not None:
-            raise self._error
-        return self._value[0]
-
-    def _start(self) -> None:
-        run = contextvars.copy_context().run
-        try:
-            threading.Thread(target=run, args=(self._run,), name="inbox-lifecycle-shield", daemon=True).start()
-        except RuntimeError:
-            # No thread can be had any more: done unshielded is better than not done.
-            self._run()
-
-    def _run(self) -> None:
-        # Of several threads only one does the work; nobody ever gives the claim back.
-        if not self._claim.acquire(blocking=False):
-            return
-        try:
-            self._value.append(self._work())
-        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
-            self._error = error
-        finally:
-            self._over = True
-            self._done.release()
-
-    def _wait_out(self) -> None:
-        waits = True
-        while waits:
-            try:
-                if not self._claim.locked():
-                    # The interruption struck before the thread was there.
-                    self._start()
-                while not self._over and (left := self._deadline - time.monotonic()) > 0:
-                    self._done.acquire(timeout=min(left, _GLANCE))
-                waits = False
-            except BaseException:  # noqa: BLE001 - one interruption is raised already; the budget bounds the rest
-                waits = time.monotonic() < self._deadline

@@ -19,7 +19,8 @@ from weakref import WeakKeyDictionary
 import httpx
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from inbox_lifecycle.drivers.database import is_stale, perform
+from inbox_lifecycle.drivers.checkout import FromEngine, is_stale
+from inbox_lifecycle.drivers.database import perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
@@ -86,7 +87,7 @@ class NativeDatabase:
         """Perform a database step on a connection of the host's pool."""
         try:
             connection = await self._connected()
-            while (sync := connection.sync_connection) is not None and is_stale(sync):
+            while (sync := connection.sync_connection) is not None and is_stale(FromEngine(sync)):
                 await connection.invalidate()
                 await connection.close()
                 connection = await self._connected()
@@ -96,7 +97,7 @@ class NativeDatabase:
             failure = explain(error, self._backend, sent=False)
         else:
             try:
-                return await connection.run_sync(lambda sync: perform(sync, self._backend, step))
+                return await connection.run_sync(lambda sync: perform(FromEngine(sync), self._backend, step))
             finally:
                 # Even a cancelled call gives its connection back.
                 await asyncio.shield(connection.close())

@@ -25,6 +25,7 @@ from inbox_lifecycle.domain import (
     AttemptKind,
     Command,
     Inbox,
+    Move,
     Recorder,
     RetryWarmup,
     StartWarmup,
@@ -66,6 +67,9 @@ _STOPPING = (0.2, 0.5, 1.0, 2.0)
 #: Seconds that the last run before a deadline may still take.
 _LEAST_PATIENCE = 0.1
 
+#: How much of the budget a first run may wait, which its caller may not hear of any more.
+_OWN_SHARE = 0.9
+
 #: What each kind of attempt asks of the rules.
 COMMANDS: dict[AttemptKind, Command] = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
 
@@ -79,6 +83,8 @@ class Acceptor:
     answer: Enabled | AlreadyWarming
     context: Context
     recorder: Recorder
+    #: What the gate decided; None where nobody stood at the gate before, so that the rules are asked as it is recorded.
+    move: Move | None = None
     #: How the attempt closes if the inbox has moved on.
     overtaken: str = "lost"
 
@@ -121,7 +127,7 @@ def commit_of(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
             job_id=acceptor.answer.job_id if isinstance(acceptor.answer, Enabled) else None,
             recorder=acceptor.recorder,
         ),
-        decide(inbox.state, COMMANDS[acceptor.kind], inbox_id=inbox.id),
+        acceptor.move or decide(inbox.state, COMMANDS[acceptor.kind], inbox_id=inbox.id),
         # By the unclamped clock, so that verification can tell how far it ran behind.
         event_id=new_id(terms.clock()),
         inbox_id=inbox.id,
@@ -136,7 +142,8 @@ def commit_of(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
         owner_id=inbox.owner_id,
         attempt_id=acceptor.attempt_id,
         now=now,
-        patience=terms.recording_budget,
+        # Over before the call gives up, so that nothing lands behind its caller's back.
+        patience=_OWN_SHARE * terms.recording_budget,
     )
 
 

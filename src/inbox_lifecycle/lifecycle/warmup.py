@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, AttemptKind, Inbox, InboxId, decide
+from inbox_lifecycle.domain import AttemptId, AttemptKind, Inbox, InboxId, Move, decide
 from inbox_lifecycle.domain.events import Recorder
 from inbox_lifecycle.errors import (
     InboxNotFound,
@@ -92,13 +92,18 @@ def request_warmup(
         attempt_id=AttemptId(new_id(terms.clock())),
     )
     seen = yield from _open_attempt(terms, call)
-    answer = _gate(call, seen) or (yield from _ask(terms, seen.inbox))
+    move = _gate(call, seen)
+    if isinstance(move, Failure):
+        return (yield from _fail(terms, call, seen, move))
+    answer = yield from _ask(terms, seen.inbox)
     if isinstance(answer, Failure):
         return (yield from _fail(terms, call, seen, answer))
     if isinstance(answer, Unknown):
         # Not a closing: the attempt stays open until the truth is known.
         raise ProviderOutcomeUnknown(seen.inbox.provider, answer.reason)
-    acceptor = Acceptor(attempt_id=call.attempt_id, kind=kind, answer=answer, context=context, recorder=Recorder.CALL)
+    acceptor = Acceptor(
+        attempt_id=call.attempt_id, kind=kind, answer=answer, context=context, recorder=Recorder.CALL, move=move
+    )
     return (yield from record_warmup_started(terms, seen, acceptor))
 
 
@@ -128,15 +133,14 @@ class Failure:
     error: Exception
 
 
-def _gate(call: Call, seen: Seen) -> Failure | None:
-    """The refusal, if the rules refuse or the call's key has its success already."""
+def _gate(call: Call, seen: Seen) -> Move | Failure:
+    """The move; or the refusal, if the rules refuse or the call's key has its success already."""
     if seen.keyed is not None:
         return _refused(RetryRefused(call.inbox_id, f"{call.kind}_warmup", spent(seen.keyed)))
     try:
-        decide(seen.inbox.state, COMMANDS[call.kind], inbox_id=call.inbox_id)
+        return decide(seen.inbox.state, COMMANDS[call.kind], inbox_id=call.inbox_id)
     except RetryRefused as refusal:
         return _refused(refusal)
-    return None
 
 
 def _ask(terms: Terms, inbox: Inbox) -> Flow[Enabled | AlreadyWarming | Unknown | Failure]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, text
+from sqlalchemy import Dialect, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.errors import StoreMisconfigured
@@ -109,13 +110,13 @@ def backend_for(dialect: Dialect, schema: str | None = None) -> Backend:
 
 
 class Session:
-    """A connection's own cursor, speaking our templates; the transaction around it is the driver's affair."""
+    """A driver's cursor, speaking our templates; the transaction around it is the driver's affair."""
 
     __slots__ = ("backend", "cursor")
 
-    def __init__(self, connection: Connection, backend: Backend) -> None:
+    def __init__(self, cursor: DBAPICursor, backend: Backend) -> None:
         self.backend = backend
-        self.cursor = connection.connection.cursor()
+        self.cursor = cursor
 
     def run(self, template: str, values: Values | None = None) -> int:
         """Run a statement; the number of rows it touched."""
@@ -133,10 +134,6 @@ class Session:
         """Every row."""
         self._execute(template, values or {})
         return list(self.cursor.fetchall())
-
-    def close(self) -> None:
-        """Give the cursor back."""
-        self.cursor.close()
 
     def _execute(self, template: str, values: Values) -> None:
         compiled = self.backend.compiled(template)

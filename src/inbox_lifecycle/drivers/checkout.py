@@ -1,0 +1,214 @@
+"""Connections held for one step: straight from a pool of ours, or through SQLAlchemy from what a host handed over.
+
+SQLAlchemy's `Connection` keeps count of transactions, options and results that we never open. On work of one statement
+that costs more than the statement, so that on an engine of our own only the pool is used. A host's engine may have
+listeners and options that only a `Connection` honours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.pool import Pool, PoolProxiedConnection, StaticPool
+
+from inbox_lifecycle.errors import InboxLifecycleError
+from inbox_lifecycle.store.faults import explain, is_driver_error
+from inbox_lifecycle.store.session import Backend
+
+#: When a connection of a pool was last found broken.
+_BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
+_FIRST_USED = "inbox_lifecycle_first_used"
+
+
+class Held(Protocol):
+    """A connection that is held for one step."""
+
+    @property
+    def pool(self) -> Pool:
+        """Where it comes from."""
+        ...
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes that live as long as the driver's connection."""
+        ...
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own connection; None once it was thrown away."""
+        ...
+
+    def cursor(self) -> DBAPICursor:
+        """A cursor of the driver's."""
+        ...
+
+    def transaction(self) -> Any:
+        """A context: one transaction at READ COMMITTED, of a PostgreSQL connection that is in autocommit."""
+        ...
+
+    def invalidate(self) -> None:
+        """Throw the driver's connection away."""
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+class FromPool:
+    """A connection of a pool of ours, which is in autocommit from its beginning."""
+
+    __slots__ = ("_connection", "_dialect", "pool")
+
+    def __init__(self, engine: Engine) -> None:
+        self.pool = engine.pool
+        self._dialect = engine.dialect
+        self._connection: PoolProxiedConnection = self.pool.connect()
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes that live as long as the driver's connection."""
+        return self._connection.info
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own connection; None once it was thrown away."""
+        return self._connection.dbapi_connection
+
+    def cursor(self) -> DBAPICursor:
+        """A cursor of the driver's."""
+        return self._connection.cursor()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction at READ COMMITTED."""
+        raw = self.raw
+        # The driver says BEGIN in front of the first statement: no trip of its own.
+        self._dialect.set_isolation_level(raw, "READ COMMITTED")
+        try:
+            yield
+            raw.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            if self.raw is not None:
+                self._dialect.set_isolation_level(raw, "AUTOCOMMIT")
+
+    def invalidate(self) -> None:
+        """Throw the driver's connection away; more than once is no harm."""
+        if self.raw is not None:
+            self._connection.invalidate()
+
+    def close(self) -> None:
+        """Give it back."""
+        self._connection.close()
+
+    def _roll_back(self) -> None:
+        if self.raw is None:
+            return
+        try:
+            self.raw.rollback()
+        except Exception:  # noqa: BLE001 - what is raised already says why; a connection with a past is of no more use
+            self.invalidate()
+
+
+class FromEngine:
+    """A connection of SQLAlchemy's, of an engine in autocommit on PostgreSQL."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def pool(self) -> Pool:
+        """Where it comes from."""
+        return self._connection.engine.pool
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes that live as long as the driver's connection."""
+        return self._connection.info
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own connection; None once it was thrown away."""
+        return None if self._connection.invalidated else self._connection.connection.dbapi_connection
+
+    def cursor(self) -> DBAPICursor:
+        """A cursor of the driver's."""
+        return self._connection.connection.cursor()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction at READ COMMITTED."""
+        self._connection.execution_options(isolation_level="READ COMMITTED")
+        with self._connection.begin():
+            yield
+
+    def invalidate(self) -> None:
+        """Throw the driver's connection away."""
+        self._connection.invalidate()
+
+    def close(self) -> None:
+        """Give it back."""
+        self._connection.close()
+
+
+def check_out(engine: Engine, backend: Backend, *, pool_alone: bool) -> Held:
+    """A connection of the engine's, to be given back by `close`.
+
+    Args:
+        engine: in autocommit, if it is PostgreSQL's.
+        backend: its dialect.
+        pool_alone: whether the engine is our own, so that nobody listens to it.
+
+    Raises:
+        StoreError: no connection could be had.
+    """
+    try:
+        return _fresh(engine, pool_alone=pool_alone)
+    except Exception as error:
+        if not is_driver_error(error, backend):
+            raise
+        failure = explain(error, backend, sent=False)
+    raise failure
+
+
+def _fresh(engine: Engine, *, pool_alone: bool) -> Held:
+    while True:
+        held: Held = FromPool(engine) if pool_alone else FromEngine(engine.connect())
+        if not is_stale(held):
+            return held
+        held.invalidate()
+        held.close()
+
+
+def is_stale(held: Held) -> bool:
+    """Whether one that its pool made no later was found broken: a restart breaks all of a pool's connections."""
+    since = held.info.setdefault(_FIRST_USED, time.monotonic())
+    broken = _BROKEN.get(held.pool) if _BROKEN else None
+    return broken is not None and bool(since <= broken)
+
+
+def break_off(held: Held, error: BaseException) -> None:
+    """Throw the connection away if something struck in the middle of an exchange: who knows what it would say next.
+
+    That may be an ordinary exception too, such as a worker's time limit, which a signal's handler raises.
+    """
+    # A database in memory lives and dies with its one connection; its transaction is rolled back, and that is all.
+    if not isinstance(error, InboxLifecycleError) and not isinstance(held.pool, StaticPool):
+        held.invalidate()
+
+
+def give_up(held: Held) -> None:
+    """Throw a broken connection away, and every one of its pool that is as old, once it is taken out."""
+    _BROKEN[held.pool] = time.monotonic()
+    held.invalidate()
