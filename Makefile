@@ -10,6 +10,8 @@ LOCK := requirements/dev.txt
 PINS := $(VENV)/.pins
 READY := $(VENV)/.ready
 LOCK_VENV := .venv-lock
+# Hundreds of processes that the tests start would each compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
 # Most tests wait for a disk, a lock or a child more than they compute; each worker has a PostgreSQL of its own.
 WORKERS ?= 4
 
@@ -39,7 +41,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check proof mutants bench-bulk bench-history diagrams test-pooler test-older lock format clean
+.PHONY: help demo test check proof mutants bench bench-bulk bench-history diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,9 +49,11 @@ help: ## list the targets
 demo: $(READY) ## run the main job for real, on SQLite or on DATABASE_URL, against a local provider
 	@$(BIN)/inbox-lifecycle demo
 
+# Where nothing is compiled yet, one process does it before four of them would do it at once.
 test: check ## run every check, then every test, on SQLite and on a real PostgreSQL
 	@echo 'tests'
-	@$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope
+	@test -d tests/support/__pycache__ || $(BIN)/python -m pytest --quiet --collect-only >/dev/null || true
+	@$(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 check: $(READY) ## lint, format, types, floors, and diagrams compared with the rules
 	$(call quietly,lint,$(BIN)/ruff check --output-format concise .)
@@ -66,6 +70,10 @@ proof: $(READY) ## run the long proofs (schedules, races, crashes) and print wha
 # Changes the sources in a copy under build/; MUTANTS takes the options that `python -m tests.mutation --help` tells.
 mutants: $(READY) ## change the code in small ways, see whether tests notice, and write docs/mutants.md (an hour on two cores)
 	@$(BIN)/python -m tests.mutation $(MUTANTS)
+
+# BENCH takes the options that `python -m benchmarks --help` tells.
+bench: $(READY) ## measure side by side with the bare drivers and other libraries, against the goals (under ten minutes)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-bulk: $(READY) ## retry a thousand stuck inboxes through everything that goes wrong, and print the figures (a minute)
 	@$(BIN)/python -m benchmarks.bulk

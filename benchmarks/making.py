@@ -44,7 +44,8 @@ _WARMING = Pair(Status.WARMING, WarmupStatus.WARMING)
 _ACTIVE = Pair(Status.ACTIVE, WarmupStatus.ACTIVE)
 _BANNED = Pair(Status.BANNED, WarmupStatus.BANNED)
 
-_COLUMNS = {
+#: Columns that are loaded, by table.
+COLUMNS = {
     "inbox_events": (
         "inbox_id", "version", "event_id", "name", "schema", "from_status", "from_warmup_status", "status",
         "warmup_status", "recorded_at", "entry", "hash", "previous_hash", "owner_id", "actor", "reason",
@@ -123,7 +124,8 @@ def _add(made: Made, number: int, domain_id: str) -> None:
     )  # fmt: skip
 
 
-def _event_row(event: EncodedEvent) -> tuple[Any, ...]:
+def event_row(event: EncodedEvent) -> tuple[Any, ...]:
+    """An event as a row of `inbox_events`; its time is a datetime."""
     return (
         event.inbox_id, event.version, event.event_id, event.name, event.schema,
         event.left.status.value if event.left else None, event.left.warmup_status.value if event.left else None,
@@ -134,7 +136,7 @@ def _event_row(event: EncodedEvent) -> tuple[Any, ...]:
 
 
 def _tables(made: Made) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    yield "inbox_events", [_event_row(event) for event in made.events]
+    yield "inbox_events", [event_row(event) for event in made.events]
     yield "inboxes", made.inboxes
     # As calls of many callers would have come: the inboxes' events mixed, each inbox's in order.
     queue = sorted(made.events, key=lambda event: event.recorded_at)
@@ -155,9 +157,9 @@ def load_sqlite(path: str, inboxes: int) -> None:
         )
         for made in rounds(inboxes, domain_id):
             for table, rows in _tables(made):
-                marks = ", ".join("?" for _ in _COLUMNS[table])
+                marks = ", ".join("?" for _ in COLUMNS[table])
                 connection.executemany(
-                    f"insert into {table} ({', '.join(_COLUMNS[table])}) values ({marks})",  # noqa: S608 - constants
+                    f"insert into {table} ({', '.join(COLUMNS[table])}) values ({marks})",  # noqa: S608 - constants
                     [[time_text(value) if isinstance(value, datetime) else value for value in row] for row in rows],
                 )
         for _, statement in triggers:
@@ -176,7 +178,7 @@ def load_postgresql(url: str, inboxes: int) -> None:
         )
         for made in rounds(inboxes, domain_id):
             for table, rows in _tables(made):
-                columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS[table]))
+                columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS[table]))
                 with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), columns)) as copy:
                     for row in rows:
                         copy.write_row(row)
