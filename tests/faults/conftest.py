@@ -14,24 +14,17 @@ import pytest
 
 from tests.fix_database import KINDS
 from tests.support.databases import Postgres, TestDatabase
-from tests.support.emptied import empty
+from tests.support.emptied import Emptied
 from tests.support.interrupts import Interrupts
 from tests.support.locks import Watched
 from tests.support.proxy import Proxy
 
 
-@pytest.fixture(scope="session")
-def shared_postgres_database(postgres: Postgres) -> Iterator[TestDatabase]:
-    """A migrated database on PostgreSQL for all of these tests."""
-    with postgres.fresh() as shared:
-        yield shared
-
-
 @pytest.fixture
-def postgres_database(shared_postgres_database: TestDatabase) -> Iterator[TestDatabase]:
+def postgres_database(shared_postgres: Emptied) -> Iterator[TestDatabase]:
     """A migrated database without a row, on PostgreSQL alone."""
-    yield shared_postgres_database
-    empty(shared_postgres_database)
+    yield shared_postgres.database
+    shared_postgres.empty()
 
 
 @pytest.fixture(params=KINDS)

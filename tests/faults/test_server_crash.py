@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +13,16 @@ from tests.fix_face import MakeFace
 from tests.support.aftermath import ANA, OWNER, in_flight, settle, standing, warming
 from tests.support.databases import TestDatabase
 from tests.support.own_server import OwnServer
+from tests.support.scratch import scratch_folder
 
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[OwnServer]:
     """A server for these tests to crash."""
-    # A short path, as the server's socket lies in it.
-    folder = Path(tempfile.mkdtemp(prefix="ilown"))
-    server = OwnServer(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder("ilown") as folder:
+        server = OwnServer(folder)
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -84,8 +84,11 @@ class Postgres:
         self._folder = folder
         self._server = get_server(folder, cleanup_mode="stop")
         self.socket_folder = str(self._server.get_postmaster_info().socket_dir)
-        # A crash of the machine is not among what these tests stage; a crash of the server loses nothing by this.
+        # A crash of the machine is not among what these tests stage; a crash of the server loses nothing by these.
         self.administer(sql.SQL("alter system set fsync = off").format())
+        self.administer(sql.SQL("alter system set full_page_writes = off").format())
+        # Kept small, as it may lie in memory.
+        self.administer(sql.SQL("alter system set max_wal_size = '128MB'").format())
         self.administer(sql.SQL("select pg_reload_conf()").format())
         self._template = f"template_{os.getpid()}"
         self.make_database(self._template)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from inbox_lifecycle.audit import merkle
 from inbox_lifecycle.flow import Flow, Once
-from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, PlantNodes, TreeHashes
+from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, PlantNodes, TreeBlocks, TreeHashes
 from tests.support.databases import TestDatabase
 
 T = TypeVar("T")
@@ -57,6 +57,9 @@ class Log:
                 self.reads += 1
                 assert end - begin <= 32 * FAN_OUT
                 return self.hashes(level, begin, end)
+            case TreeBlocks(blocks=blocks):
+                self.reads += len(blocks)
+                return [self.hashes(block.level, block.begin, block.end) for block in blocks]
             case PlantNodes(level=level, first=first, hashes=hashes):
                 for number, one in enumerate(hashes, first):
                     self.nodes.setdefault((level, number), one)

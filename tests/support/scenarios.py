@@ -1,6 +1,13 @@
-"""Scenarios whose schedules are played: two actors completely in every test run, three in `make proof`."""
+"""Scenarios whose schedules are played: two actors in every test run, three in `make proof`.
+
+A step that takes effect late may do so at any later moment, so these faults alone are half of all schedules and more.
+In every test run they meet the heart, a straggler's commit beside `reconcile`, and calls with little to meet; `make
+proof` has them everywhere.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -10,6 +17,7 @@ from inbox_lifecycle.testing.schedules import (
     PENDING,
     WARMING,
     Deed,
+    Effect,
     Scenario,
     ban,
     correct,
@@ -67,8 +75,22 @@ TWO = (
     Scenario(name="a graduation and a look", actors=((graduate("k"),), (get(),)), pair=WARMING, provider_warms=True),
 )
 
+#: Those that every test run plays without what is late.
+LONG = ("two retries", "a start and a ban with one key", "a warmup that fails, and a retry")
+
 #: The largest of two callers.
 SETTLING = chosen("a retry and reconcile, and lost commits", *_SETTLING, wrong=DEATHS + COMMITS, left_behind=True)
+
+#: What every test run has of it: without the runs that are only made again, and without what is late.
+SETTLING_SHORT = chosen(
+    "a retry and reconcile, and a lost commit", *_SETTLING, wrong=(*DEATHS, COMMITS[0]), left_behind=True
+)
+
+#: What every test run has of the heart on PostgreSQL: one alone with everything, two with what ends a call early.
+HEART_SHORT = (
+    Scenario(name="a retry with a key", actors=HEART.actors[:1]),
+    chosen("two retries with one key, and a lost commit", *HEART.actors, wrong=(*DEATHS, COMMITS[0])),
+)
 
 _RETRIES = ((retry_warmup("k"),), (retry_warmup("k"),), (retry_warmup("k"),))
 
@@ -83,6 +105,12 @@ LARGER = (
     chosen("three retries", *_RETRIES, wrong=()),
     chosen("three retries, and a timeout", *_RETRIES, wrong=TIMEOUTS[1:2]),
 )
+
+
+def prompt(scenario: Scenario) -> Scenario:
+    """The scenario without what is late."""
+    return replace(scenario, faults=tuple(fault for fault in scenario.faults if fault.effect is not Effect.LATER))
+
 
 _DEEDS = (
     retry_warmup(),

@@ -19,7 +19,7 @@ from inbox_lifecycle.audit.checkpoints import Checkpoint, open_checkpoint
 from inbox_lifecycle.audit.checks import Finding
 from inbox_lifecycle.audit.notes import Signer, Verifier
 from inbox_lifecycle.audit.verify import Verification
-from inbox_lifecycle.cli.app import app
+from inbox_lifecycle.cli.app import command_for
 from inbox_lifecycle.cli.exits import Exit
 from tests.support.damage import make_scene
 from tests.support.databases import Postgres, SqliteFiles, TestDatabase
@@ -185,7 +185,7 @@ def verify_by_command(signed: Signed, capsys: pytest.CaptureFixture[str], *optio
     """What the command says of it: its exit code, and whether the report is clean."""
     capsys.readouterr()
     arguments = ["verify", "--database-url", signed.database.url, "--format", "json", *options]
-    code = app(arguments, standalone_mode=False)
+    code = command_for(arguments)(arguments, standalone_mode=False)
     return int(code or 0), json.loads(capsys.readouterr().out)["clean"]
 
 

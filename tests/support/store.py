@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -37,12 +38,8 @@ class Store:
 
     def run(self, statement: Statement[T]) -> T:
         """One statement in a transaction of its own."""
-        with self._engine.begin() as connection:
-            session = Session(connection, self._backend)
-            try:
-                return statement.run(session)
-            finally:
-                session.close()
+        with self._engine.begin() as connection, contextlib.closing(connection.connection.cursor()) as cursor:
+            return statement.run(Session(cursor, self._backend))
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,8 @@ from pkgutil import iter_modules
 from typing import IO
 
 _LENGTH = 4
+#: What the interpreter ends with where it cannot write what is left to be written.
+_UNFLUSHED = 120
 #: Modules that are imported by name, or where a command meets them first.
 _FURTHER = (
     "alembic.command",
@@ -91,7 +94,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def _become(arguments: Sequence[str], folder: str, environment: Mapping[str, str], outputs: Sequence[int]) -> None:
-    """Be the command from here on; the interpreter ends as it would have ended."""
+    """Be the command from here on."""
     from inbox_lifecycle.cli import main
 
     os.chdir(folder)
@@ -101,16 +104,29 @@ def _become(arguments: Sequence[str], folder: str, environment: Mapping[str, str
         os.dup2(descriptor, target)
         os.close(descriptor)
     sys.argv = ["inbox-lifecycle", *arguments]
-    raise SystemExit(main())
+    # What it raises ends the interpreter as ever.
+    _end(main())
+
+
+def _end(code: int) -> None:
+    """End as the interpreter does: threads, handlers, streams; but take nothing apart, which takes longest."""
+    threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - what the interpreter calls
+    atexit._run_exitfuncs()  # noqa: SLF001 - as above
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = _UNFLUSHED
+    os._exit(code)
 
 
 def _import_all() -> None:
-    """Import what commands import when they run, and read their options."""
+    """Import what commands import when they run."""
     import typer
 
     import inbox_lifecycle
+    import inbox_lifecycle.cli.app
     import inbox_lifecycle.cli.commands
-    from inbox_lifecycle.cli.app import commands
 
     for name in inbox_lifecycle.__all__:
         getattr(inbox_lifecycle, name)
@@ -120,7 +136,6 @@ def _import_all() -> None:
                 import_module(module.name)
     for name in _FURTHER:
         import_module(name)
-    commands()
     # What is here stays; a run that ends need not look through it.
     gc.freeze()
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inbox_lifecycle.drivers.database import in_turn
-from inbox_lifecycle.drivers.turns import Turn, Turns, turns_for
+from inbox_lifecycle.drivers.turns import Turn, Turns, in_turn, turns_for
 from tests.support.interrupts import Interrupts
 
 PATIENCE = 30.0
@@ -35,7 +34,7 @@ class Holder:
     def __init__(self, turns: Turns) -> None:
         self._has_it = threading.Event()
         self._done = threading.Event()
-        self._thread = background(lambda: in_turn(turns, self._hold))
+        self._thread = background(lambda: in_turn(turns, Turn(), self._hold))
         assert self._has_it.wait(PATIENCE)
 
     def give_back(self) -> None:
@@ -71,7 +70,7 @@ class Line:
         return self.served
 
     def _wait(self, name: str) -> None:
-        in_turn(self._turns, lambda: self.served.append(name))
+        in_turn(self._turns, Turn(), lambda: self.served.append(name))
 
 
 def background(work: Callable[[], object]) -> threading.Thread:
@@ -97,7 +96,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_free_turn_is_had_at_once() -> None:
     """One after another, in one thread."""
     turns = Turns()
-    assert [in_turn(turns, lambda: "work") for _ in range(3)] == ["work"] * 3
+    assert [in_turn(turns, Turn(), lambda: "work") for _ in range(3)] == ["work"] * 3
 
 
 def test_turns_come_in_the_order_of_arrival() -> None:
@@ -115,7 +114,7 @@ def test_nobody_overtakes_those_who_wait() -> None:
     holder, line = Holder(turns), Line(turns)
     line.join("first", "second")
     holder.give_back()
-    in_turn(turns, lambda: line.served.append("again"))
+    in_turn(turns, Turn(), lambda: line.served.append("again"))
     assert line.wait() == ["first", "second", "again"]
 
 
@@ -129,7 +128,7 @@ def test_a_turn_is_had_by_one_at_a_time() -> None:
 
     def turn_after_turn() -> None:
         for _ in range(200):
-            in_turn(turns, work)
+            in_turn(turns, Turn(), work)
 
     for thread in [background(turn_after_turn) for _ in range(8)]:
         thread.join(PATIENCE)
@@ -140,8 +139,8 @@ def test_work_that_fails_gives_its_turn_back() -> None:
     """Its error goes up, and the next one is served."""
     turns = Turns()
     with pytest.raises(ZeroDivisionError):
-        in_turn(turns, lambda: 1 / 0)
-    assert in_turn(turns, lambda: "work") == "work"
+        in_turn(turns, Turn(), lambda: 1 / 0)
+    assert in_turn(turns, Turn(), lambda: "work") == "work"
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError])
@@ -157,7 +156,7 @@ def test_who_is_interrupted_in_line_leaves_it(interrupts: Interrupts, kind: type
 
     striking = background(strike)
     with pytest.raises(kind), interrupts.raising(kind):
-        in_turn(turns, lambda: line.served.append("main"))
+        in_turn(turns, Turn(), lambda: line.served.append("main"))
     striking.join(PATIENCE)
     assert waiting(turns) == 1
     holder.give_back()
@@ -182,11 +181,11 @@ def test_who_is_interrupted_as_the_turn_comes_passes_it_on() -> None:
     before = signal.signal(signal.SIGUSR1, hand_over_and_raise)
     striking = background(strike)
     with pytest.raises(KeyboardInterrupt):
-        in_turn(turns, lambda: line.served.append("main"))
+        in_turn(turns, Turn(), lambda: line.served.append("main"))
     signal.signal(signal.SIGUSR1, before)
     striking.join(PATIENCE)
     assert line.wait() == ["behind"]
-    assert in_turn(turns, lambda: "work") == "work"
+    assert in_turn(turns, Turn(), lambda: "work") == "work"
 
 
 def test_giving_back_what_was_never_had_takes_nothing_from_others() -> None:
@@ -217,9 +216,9 @@ def test_who_waited_past_all_patience_goes_ahead() -> None:
     """A turn that was lost is missed by nobody for ever; what its holder does later spoils nothing."""
     turns, lost = Turns(patience=0.01), Turn()
     turns.take(lost)
-    assert in_turn(turns, lambda: "work") == "work"
+    assert in_turn(turns, Turn(), lambda: "work") == "work"
     turns.give_back(lost)
-    assert in_turn(turns, lambda: "work") == "work"
+    assert in_turn(turns, Turn(), lambda: "work") == "work"
 
 
 def test_one_file_has_one_line(tmp_path: Path) -> None:

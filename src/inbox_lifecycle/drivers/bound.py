@@ -83,7 +83,7 @@ def _perform(connection: Connection, backend: Backend, step: Step) -> Any:
 
 def _in_savepoint(connection: Connection, backend: Backend, step: Once) -> Any:
     with connection.begin_nested():
-        return run_in(connection.connection.cursor(), backend, step)
+        return run_in(connection.connection.cursor(), backend, step, hosted=True)
 
 
 def _demand_prepared(connection: Connection) -> None:

@@ -8,8 +8,9 @@ listeners and options that only a `Connection` honours.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -18,11 +19,14 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import Pool, PoolProxiedConnection, StaticPool
 
 from inbox_lifecycle.errors import InboxLifecycleError
+from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
 from inbox_lifecycle.store.session import Backend
 
 #: When a connection of a pool was last found broken.
 _BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
+#: Connections that are kept ready at most.
+KEPT = 4 * POOL_SIZE
 _FIRST_USED = "inbox_lifecycle_first_used"
 
 
@@ -64,9 +68,10 @@ class Held(Protocol):
 class FromPool:
     """A connection of a pool of ours, which is in autocommit from its beginning."""
 
-    __slots__ = ("_connection", "_dialect", "pool")
+    __slots__ = ("_connection", "_dialect", "_supply", "pool")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, supply: Supply) -> None:
+        self._supply = supply
         self.pool = engine.pool
         self._dialect = engine.dialect
         self._connection: PoolProxiedConnection = self.pool.connect()
@@ -107,7 +112,11 @@ class FromPool:
             self._connection.invalidate()
 
     def close(self) -> None:
-        """Give it back."""
+        """Give it back, to be taken by the next who comes."""
+        self._supply.take_back(self)
+
+    def let_go(self) -> None:
+        """Give it back to the pool itself."""
         self._connection.close()
 
     def _roll_back(self) -> None:
@@ -115,8 +124,11 @@ class FromPool:
             return
         try:
             self.raw.rollback()
-        except Exception:  # noqa: BLE001 - what is raised already says why; a connection with a past is of no more use
+        except BaseException as error:
+            # What is raised already says why, unless this is an interruption; a connection with a past is of no use.
             self.invalidate()
+            if not isinstance(error, Exception):
+                raise
 
 
 class FromEngine:
@@ -162,33 +174,94 @@ class FromEngine:
         self._connection.close()
 
 
-def check_out(engine: Engine, backend: Backend, *, pool_alone: bool) -> Held:
-    """A connection of the engine's, to be given back by `close`.
+class Supply:
+    """Connections of an engine, one for each step that needs one."""
 
-    Args:
-        engine: in autocommit, if it is PostgreSQL's.
-        backend: its dialect.
-        pool_alone: whether the engine is our own, so that nobody listens to it.
+    def __init__(self, engine: Engine, backend: Backend, *, owns_engine: bool) -> None:
+        """Make one.
 
-    Raises:
-        StoreError: no connection could be had.
-    """
-    try:
-        return _fresh(engine, pool_alone=pool_alone)
-    except Exception as error:
-        if not is_driver_error(error, backend):
-            raise
-        failure = explain(error, backend, sent=False)
-    raise failure
+        Args:
+            engine: in autocommit, if it is PostgreSQL's.
+            backend: its dialect.
+            owns_engine: whether the engine is our own, so that nobody listens to it.
+        """
+        self._engine = engine
+        self._backend = backend
+        self._owns_engine = owns_engine
+        # To go through SQLAlchemy's pool and back costs more than all else that we do around a statement.
+        self._spares: deque[FromPool] = deque()
+        #: One for each who is on its way to SQLAlchemy's pool, and may have to wait there.
+        self._seekers: list[None] = []
+        self._parents: list[FromPool] = []
 
+    def check_out(self) -> Held:
+        """A connection, to be given back by `close`.
 
-def _fresh(engine: Engine, *, pool_alone: bool) -> Held:
-    while True:
-        held: Held = FromPool(engine) if pool_alone else FromEngine(engine.connect())
-        if not is_stale(held):
-            return held
-        held.invalidate()
-        held.close()
+        Raises:
+            StoreError: no connection could be had.
+        """
+        try:
+            return self._fresh()
+        except Exception as error:
+            if not is_driver_error(error, self._backend):
+                raise
+            failure = explain(error, self._backend, sent=False)
+        raise failure
+
+    def take_back(self, held: FromPool) -> None:
+        """Keep it ready, unless there are enough, or somebody waits at SQLAlchemy's pool, or that is closed by now."""
+        if held.pool is not self._engine.pool:
+            held.invalidate()
+        if held.raw is None:
+            held.let_go()
+            return
+        self._spares.append(held)
+        if self._seekers or len(self._spares) > KEPT:
+            with suppress(IndexError):
+                self._spares.pop().let_go()
+
+    def renew(self) -> None:
+        """In a forked child: leave the parent's connections to the parent, without closing them."""
+        if self._owns_engine:
+            # Kept, for whatever is dropped is closed.
+            self._parents += self._spares
+            self._spares.clear()
+            self._seekers.clear()
+            self._engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close all, if they are ours."""
+        if self._owns_engine:
+            with suppress(IndexError):
+                while True:
+                    self._spares.pop().let_go()
+            self._engine.dispose()
+
+    def _fresh(self) -> Held:
+        while True:
+            held = self._any()
+            if not is_stale(held):
+                return held
+            held.invalidate()
+            held.close()
+
+    def _any(self) -> Held:
+        if not self._owns_engine:
+            return FromEngine(self._engine.connect())
+        try:
+            return self._spares.pop()
+        except IndexError:
+            return self._sought()
+
+    def _sought(self) -> Held:
+        self._seekers.append(None)
+        try:
+            # Whoever gave one back before it could see that somebody seeks one has left it here.
+            with suppress(IndexError):
+                return self._spares.pop()
+            return FromPool(self._engine, self)
+        finally:
+            self._seekers.pop()
 
 
 def is_stale(held: Held) -> bool:

@@ -5,19 +5,16 @@ An error leaves here as one of ours and without the driver's own behind it: driv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import Any, TypeVar
+from contextlib import closing
+from typing import Any
 
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from inbox_lifecycle.drivers.checkout import Held, break_off, give_up
-from inbox_lifecycle.drivers.turns import Turn, Turns
+from inbox_lifecycle.drivers.combining import Followers, perform_writing
 from inbox_lifecycle.flow import Once
 from inbox_lifecycle.store.faults import explain, is_disconnect, is_driver_error
 from inbox_lifecycle.store.session import Backend, Session
-
-T = TypeVar("T")
 
 # Only for this transaction: behind a pooler, a session's settings would be another client's next. A connection that
 # broke unnoticed between statement and COMMIT would hold its locks for hours; an honest COMMIT follows at once.
@@ -26,16 +23,26 @@ select set_config('statement_timeout', '{}ms', true), set_config('idle_in_transa
 """
 
 
-def perform(held: Held, backend: Backend, step: Once) -> Any:
+def perform(held: Held, backend: Backend, step: Once, followers: Followers | None = None) -> Any:
     """Perform a step on a connection that is held for it alone, in autocommit on PostgreSQL.
 
     A broken or interrupted connection is thrown away.
+
+    Args:
+        held: the connection.
+        backend: its database.
+        step: the step.
+        followers: who stands behind it in line on SQLite, and may come along.
 
     Raises:
         StoreError: the database's answer was an error.
     """
     try:
-        return _on_sqlite(held, backend, step) if backend.is_sqlite else _on_postgresql(held, backend, step)
+        if not backend.is_sqlite:
+            return _on_postgresql(held, backend, step)
+        if step.after_commit or not step.statement.writes:
+            return run_in(held.cursor(), backend, step)
+        return perform_writing(held, backend, step, followers)
     except BaseException as error:
         if not is_driver_error(error, backend):
             break_off(held, error)
@@ -52,22 +59,10 @@ def needs_turn(backend: Backend, step: Once) -> bool:
     return backend.is_sqlite and step.statement.writes
 
 
-def in_turn(turns: Turns | None, work: Callable[[], T]) -> T:
-    """Do the work when its turn comes."""
-    if turns is None:
-        return work()
-    turn = Turn()
-    try:
-        turns.take(turn)
-        return work()
-    finally:
-        turns.give_back(turn)
-
-
-def run_in(cursor: DBAPICursor, backend: Backend, step: Once) -> Any:
+def run_in(cursor: DBAPICursor, backend: Backend, step: Once, *, hosted: bool = False) -> Any:
     """Run the step's SQL in whatever transaction the cursor's connection is in; the cursor is closed."""
     try:
-        return step.statement.run(Session(cursor, backend))
+        return step.statement.run(Session(cursor, backend, hosted=hosted))
     finally:
         cursor.close()
 
@@ -85,38 +80,3 @@ def _on_postgresql(held: Held, backend: Backend, step: Once) -> Any:
                 # Before the rollback, which would fail on a connection in the middle of an exchange, and be raised.
                 break_off(held, error)
             raise
-
-
-def _on_sqlite(held: Held, backend: Backend, step: Once) -> Any:
-    if step.after_commit or not step.statement.writes:
-        return run_in(held.cursor(), backend, step)
-    with closing(held.cursor()) as cursor, _waiting(cursor, step):
-        cursor.execute("begin immediate")
-        try:
-            answer = run_in(held.cursor(), backend, step)
-            cursor.execute("commit")
-        except BaseException:
-            _roll_back(held)
-            raise
-    return answer
-
-
-@contextmanager
-def _waiting(cursor: DBAPICursor, step: Once) -> Iterator[None]:
-    """Wait for other processes no longer than the step has patience."""
-    if step.patience is None:
-        yield
-        return
-    cursor.execute("pragma busy_timeout")
-    (usual,) = cursor.fetchone() or (0,)
-    cursor.execute(f"pragma busy_timeout = {min(usual, int(step.patience * 1000))}")
-    try:
-        yield
-    finally:
-        cursor.execute(f"pragma busy_timeout = {usual}")
-
-
-def _roll_back(held: Held) -> None:
-    raw = held.raw
-    if raw is not None and raw.in_transaction:
-        raw.rollback()

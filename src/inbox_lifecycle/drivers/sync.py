@@ -11,16 +11,19 @@ from typing import Any, Generic, TypeVar
 import httpx
 from sqlalchemy import Engine
 
-from inbox_lifecycle.drivers.checkout import check_out
-from inbox_lifecycle.drivers.database import in_turn, needs_turn, perform
+from inbox_lifecycle.drivers.checkout import Supply
+from inbox_lifecycle.drivers.combining import Followers
+from inbox_lifecycle.drivers.database import needs_turn, perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
+from inbox_lifecycle.drivers.group_commit import GroupCommit
 from inbox_lifecycle.drivers.network import send
 from inbox_lifecycle.drivers.shielded import Shielded
 from inbox_lifecycle.drivers.transport import BoundedTransport
-from inbox_lifecycle.drivers.turns import Turns, turns_for
+from inbox_lifecycle.drivers.turns import Turn, Turns, in_turn, turns_for
 from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step, UnfitHandler
 from inbox_lifecycle.store.engine import is_memory
 from inbox_lifecycle.store.session import Backend
+from inbox_lifecycle.store.statements import CommitWarmup
 
 T = TypeVar("T")
 
@@ -37,13 +40,15 @@ class Database:
 
     def __init__(self, engine: Engine, backend: Backend, *, owns_engine: bool) -> None:
         self.backend = backend
-        self._owns_engine = owns_engine
-        self._engine = engine
         # One statement is its own transaction; beginning and ending one would cost two trips more.
         begins = owns_engine or backend.is_sqlite
-        self._autocommit = engine if begins else engine.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit = engine if begins else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._supply = Supply(autocommit, backend, owns_engine=owns_engine)
         self._memory = is_memory(engine)
         self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
+        # On a host's engine a statement is the host's to see, one for each call; one in memory has no disk to wait for.
+        self._combines = owns_engine and not self._memory
+        self._group = GroupCommit(self._perform) if owns_engine and not backend.is_sqlite else None
         renew_after_fork(self)
 
     def perform(self, step: Once) -> Any:
@@ -52,28 +57,54 @@ class Database:
         Raises:
             StoreError: the database's answer was an error, or there was none.
         """
-        return in_turn(self._turns_for(step), lambda: self._perform(step))
+        turns = self.line(step)
+        if turns is None:
+            return self._perform_in_company(step)
+        turn = Turn(step, self.company(step))
+        return in_turn(turns, turn, lambda: self.lead(turns, turn))
+
+    def line(self, step: Once) -> Turns | None:
+        """Where the step has to wait for its turn, if it has to."""
+        # A database in memory lives in one connection, which readers share with the writer.
+        return self._turns if self._memory or needs_turn(self.backend, step) else None
+
+    def company(self, step: Once) -> object:
+        """Who else in line may perform the step along with its own: the steps of this database; None for nobody."""
+        # What works on what is committed already is no part of a transaction.
+        return None if step.after_commit or not self._combines else self
+
+    def lead(self, turns: Turns, turn: Turn) -> Any:
+        """Perform the step whose turn has come, and those that stand behind it.
+
+        Raises:
+            StoreError: the database's answer was an error, or there was none.
+        """
+        # What is done for others might be lost to them.
+        if turn.company is None or _can_be_struck():
+            return self._perform(turn.work)
+        with Followers(turns, turn) as followers:
+            return self._perform(turn.work, followers)
 
     def renew(self) -> None:
         """Leave the parent's connections to the parent; an engine of the host's is the host's to renew."""
-        if self._owns_engine:
-            self._engine.dispose(close=False)
+        self._supply.renew()
 
     def close(self) -> None:
         """Close the pool, if it is ours."""
-        if self._owns_engine:
-            self._engine.dispose()
+        self._supply.close()
 
-    def _perform(self, step: Once) -> Any:
-        held = check_out(self._autocommit, self.backend, pool_alone=self._owns_engine)
+    def _perform_in_company(self, step: Once) -> Any:
+        commit = step.statement
+        if self._group is None or step.patience is not None or not isinstance(commit, CommitWarmup) or _can_be_struck():
+            return self._perform(step)
+        return self._group.commit(step, commit)
+
+    def _perform(self, step: Once, followers: Followers | None = None) -> Any:
+        held = self._supply.check_out()
         try:
-            return perform(held, self.backend, step)
+            return perform(held, self.backend, step, followers)
         finally:
             held.close()
-
-    def _turns_for(self, step: Once) -> Turns | None:
-        # A database in memory lives in one connection, which readers share with the writer.
-        return self._turns if self._memory or needs_turn(self.backend, step) else None
 
 
 class SyncDriver:
@@ -93,8 +124,7 @@ class SyncDriver:
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's value; its errors are raised."""
-        # Signals strike the main thread alone.
-        shields = threading.current_thread() is threading.main_thread()
+        shields = _can_be_struck()
         try:
             ended = self._pump(flow, stop_at_shield=shields)
         except BaseException:
@@ -159,6 +189,11 @@ class SyncDriver:
             if self._own_transport is None:
                 self._own_transport = BoundedTransport()
             return self._own_transport
+
+
+def _can_be_struck() -> bool:
+    """Whether this is the main thread: Python runs signal handlers in no other."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _handled(given: object) -> None:

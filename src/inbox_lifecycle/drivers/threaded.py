@@ -24,6 +24,7 @@ from inbox_lifecycle.drivers.database import perform
 from inbox_lifecycle.drivers.forks import renew_after_fork
 from inbox_lifecycle.drivers.network import send_async
 from inbox_lifecycle.drivers.sync import Database, Ended
+from inbox_lifecycle.drivers.tasks import Mailbox, TaskTurn
 from inbox_lifecycle.flow import Apart, Flow, Hand, Once, Send, Shield, Sleep, Step, Unsent
 from inbox_lifecycle.store.engine import POOL_SIZE
 from inbox_lifecycle.store.faults import explain, is_driver_error
@@ -63,10 +64,17 @@ class ThreadedDatabase:
     def renew(self) -> None:
         """Have threads of this process's own."""
         self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="inbox-lifecycle")
+        self._mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox] = WeakKeyDictionary()
 
     def perform(self, step: Once) -> asyncio.Future[Any]:
-        """Perform a database step in one hop."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._database.perform, step)
+        """Perform a database step in one hop; where it has to wait for its turn, no thread waits with it."""
+        loop, turns = asyncio.get_running_loop(), self._database.line(step)
+        if turns is None:
+            return loop.run_in_executor(self._threads, self._database.perform, step)
+        mailbox = self._mailboxes.get(loop)
+        if mailbox is None:
+            mailbox = self._mailboxes[loop] = Mailbox()
+        return TaskTurn(turns, step, self._database, self._threads, mailbox).future
 
     async def close(self) -> None:
         """Wait for the threads, then close the pool of connections."""

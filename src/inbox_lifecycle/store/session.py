@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Dialect, text
@@ -112,15 +113,27 @@ def backend_for(dialect: Dialect, schema: str | None = None) -> Backend:
 class Session:
     """A driver's cursor, speaking our templates; the transaction around it is the driver's affair."""
 
-    __slots__ = ("backend", "cursor")
+    __slots__ = ("backend", "cursor", "hosted")
 
-    def __init__(self, cursor: DBAPICursor, backend: Backend) -> None:
+    def __init__(self, cursor: DBAPICursor, backend: Backend, *, hosted: bool = False) -> None:
         self.backend = backend
         self.cursor = cursor
+        #: Whether the transaction is a host's, whose settings are not ours to change.
+        self.hosted = hosted
 
     def run(self, template: str, values: Values | None = None) -> int:
         """Run a statement; the number of rows it touched."""
         self._execute(template, values or {})
+        count: int = self.cursor.rowcount
+        return count
+
+    def many(self, template: str, rows: Sequence[Values]) -> int:
+        """Run a statement once for each of these, in their order; the number of rows it touched in all."""
+        compiled = self.backend.compiled(template)
+        order = compiled.order
+        self.cursor.executemany(
+            compiled.sql, rows if order is None else [[row[name] for name in order] for row in rows]
+        )
         count: int = self.cursor.rowcount
         return count
 
@@ -130,10 +143,37 @@ class Session:
         row: Row | None = self.cursor.fetchone()
         return row
 
+    def one_planned_anew(self, template: str, values: Values) -> Row | None:
+        """The only row of a statement that is planned each time, for what its tables hold at that time.
+
+        For a table that is empty now and long a moment later. psycopg prepares what it has run a few times, and
+        PostgreSQL then keeps a plan: one that was made for no rows reads a long table once for each row. A host's
+        async connection cannot be told so, and goes on as with any statement.
+        """
+        self._execute_by_psycopg(template, values, prepare=False)
+        row: Row | None = self.cursor.fetchone()
+        return row
+
     def all(self, template: str, values: Values | None = None) -> list[Row]:
         """Every row."""
         self._execute(template, values or {})
         return list(self.cursor.fetchall())
+
+    def page(self, template: str, values: Values) -> list[Row]:
+        """Every row of many wide ones: asked for in binary form where the driver has one, as text doubles all bytes."""
+        self._execute_by_psycopg(template, values, binary=True)
+        return list(self.cursor.fetchall())
+
+    def _execute_by_psycopg(self, template: str, values: Values, **options: bool) -> None:
+        """Run a statement with options of psycopg's own, where the cursor is psycopg's own.
+
+        A host may hand over a connection of another kind than the engine that the backend is of.
+        """
+        compiled = self.backend.compiled(template)
+        execute: Any = self.cursor.execute
+        if type(self.cursor).__module__.partition(".")[0] == "psycopg":
+            execute = partial(execute, **options)
+        execute(compiled.sql, values if compiled.order is None else [values[name] for name in compiled.order])
 
     def _execute(self, template: str, values: Values) -> None:
         compiled = self.backend.compiled(template)
