@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         LaunchInProgress,
         MalformedAddress,
         MalformedId,
+        MalformedRows,
         MalformedText,
         NoSuchPoint,
         NoteInvalid,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     )
     from inbox_lifecycle.facade import AsyncInboxes, AsyncOperator, Inboxes, Operator
     from inbox_lifecycle.lifecycle.bulk import BulkProgress, BulkReport
+    from inbox_lifecycle.lifecycle.bulk_births import AdoptedInbox, BirthReport, NewInbox
     from inbox_lifecycle.lifecycle.sending import Launch, WarmupAnalytics
     from inbox_lifecycle.lifecycle.syncing import Drift, Transition, WarmupSync
     from inbox_lifecycle.providers.instantly import Instantly
@@ -128,6 +130,7 @@ _HOMES = {
         "LaunchInProgress",
         "MalformedAddress",
         "MalformedId",
+        "MalformedRows",
         "MalformedText",
         "NoSuchPoint",
         "NoteInvalid",
@@ -155,6 +158,7 @@ _HOMES = {
     ),
     "inbox_lifecycle.facade": ("AsyncInboxes", "AsyncOperator", "Inboxes", "Operator"),
     "inbox_lifecycle.lifecycle.bulk": ("BulkProgress", "BulkReport"),
+    "inbox_lifecycle.lifecycle.bulk_births": ("AdoptedInbox", "BirthReport", "NewInbox"),
     "inbox_lifecycle.lifecycle.sending": ("Launch", "WarmupAnalytics"),
     "inbox_lifecycle.lifecycle.syncing": ("Drift", "Transition", "WarmupSync"),
     "inbox_lifecycle.providers.instantly": ("Instantly",),
@@ -178,6 +182,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ActorRequired",
+    "AdoptedInbox",
     "ApiAnswerUnreadable",
     "ApiError",
     "ApiKey",
@@ -188,6 +193,7 @@ __all__ = [
     "AsyncOperator",
     "Attempt",
     "AuthenticationUnavailable",
+    "BirthReport",
     "BulkProgress",
     "BulkReport",
     "Bundle",
@@ -216,8 +222,10 @@ __all__ = [
     "LaunchInProgress",
     "MalformedAddress",
     "MalformedId",
+    "MalformedRows",
     "MalformedText",
     "NewApiKey",
+    "NewInbox",
     "NoFigures",
     "NoSuchPoint",
     "NoteInvalid",

@@ -9,7 +9,9 @@ from functools import wraps
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from inbox_lifecycle.canonical import canonical, check_text
+import msgspec
+
+from inbox_lifecycle.canonical import check_text
 from inbox_lifecycle.errors import ActorRequired
 
 P = ParamSpec("P")
@@ -33,10 +35,22 @@ class Context:
     idempotency_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            text = getattr(self, name)
-            if text is not None:
-                check_text(name, text)
+        # Every event that is read brings a context: one look at all texts, and by name only where one is not plain.
+        for text in (
+            self.owner_id,
+            self.actor,
+            self.reason,
+            self.correlation_id,
+            self.causation_id,
+            self.idempotency_key,
+        ):
+            if text is not None and not (type(text) is str and text.isascii() and "\x00" not in text):
+                self._check()
+                break
+
+    def _check(self) -> None:
+        for name, text in self.as_dict().items():
+            check_text(name, text)
 
     def as_dict(self) -> dict[str, str]:
         """What is known, by name."""
@@ -45,8 +59,22 @@ class Context:
 
     def canonical(self) -> bytes:
         """The bytes that the commitment covers: what is known, as canonical JSON."""
-        return canonical(self.as_dict())
+        # All texts were checked as it was made, and the fields below are those of `as_dict` in order.
+        return _ENCODER.encode(
+            _Known(self.actor, self.causation_id, self.correlation_id, self.idempotency_key, self.owner_id, self.reason)
+        )
 
+
+class _Known(msgspec.Struct, omit_defaults=True, gc=False):
+    actor: str | None = None
+    causation_id: str | None = None
+    correlation_id: str | None = None
+    idempotency_key: str | None = None
+    owner_id: str | None = None
+    reason: str | None = None
+
+
+_ENCODER = msgspec.json.Encoder()
 
 NOBODY = Context()
 

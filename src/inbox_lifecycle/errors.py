@@ -5,6 +5,7 @@ InboxLifecycleError
 │   ├── MalformedId
 │   ├── MalformedAddress
 │   ├── MalformedText
+│   ├── MalformedRows
 │   ├── IdempotencyKeyReused
 │   └── ActorRequired
 ├── InboxNotFound (LookupError)       no such inbox for this caller
@@ -51,7 +52,7 @@ from collections.abc import Mapping
 
 from inbox_lifecycle.verdict import Verdict
 
-#: Refused senders that a message names at most.
+#: Refused senders or malformed rows that a message names at most.
 _NAMED = 10
 
 
@@ -91,6 +92,17 @@ class MalformedText(InvalidInput):
         super().__init__(f"{name} cannot be kept: {why}")
         self.name = name
         self.why = why
+
+
+class MalformedRows(InvalidInput):
+    """Some rows of a list are malformed; nothing was written of the others either."""
+
+    def __init__(self, rows: Mapping[int, str]) -> None:
+        named = "; ".join(f"row {number}: {why}" for number, why in list(rows.items())[:_NAMED])
+        more = f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+        super().__init__(f"nothing was written: mend these rows, counted from 0, and pass all again: {named}{more}")
+        #: What is wrong with each, by its place in the list, from 0 on.
+        self.rows = dict(rows)
 
 
 class IdempotencyKeyReused(InvalidInput):

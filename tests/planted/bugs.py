@@ -83,6 +83,10 @@ SWAPS: dict[str, tuple[Sign, ...]] = {
         Sign("intruder", SQLITE, "a call: the database did not answer (SQLITE_BUSY_SNAPSHOT)"),
         Sign("intruder", SQLITE, "a host's transaction: database is locked"),
     ),
+    "group_swap_without_version": (
+        Sign("late_group", POSTGRESQL, "a guard had to refuse: inbox_events_chain"),
+        bare("late_group", POSTGRESQL, "committed with others: at version 4, which should be 3"),
+    ),
     "event_not_queued": on_both("walk", "evidence: assert sorted(evidence.queue) == sorted(written)"),
 }
 
@@ -90,6 +94,9 @@ SWAPS: dict[str, tuple[Sign, ...]] = {
 RECORDING: dict[str, tuple[Sign, ...]] = {
     "commit_not_fenced": on_both("late_commit", "an attempt was closed as abandoned, and is moved now"),
     "fence_ignores_outcome": on_both("late_commit", "an attempt was closed as abandoned, and is moved now"),
+    "group_fence_ignores_outcome": (
+        Sign("late_group", POSTGRESQL, "an attempt was closed as abandoned, and is moved now"),
+    ),
     "fence_without_lock": (
         Sign("closed_at_the_lock", POSTGRESQL, "an attempt was closed as abandoned, and is moved now"),
     ),

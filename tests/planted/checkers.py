@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tests.planted.groups import late_group
 from tests.planted.place import Place
 from tests.planted.races import closed_at_the_lock, crowd, interrupted, intruder, queue_at_the_lock, there_and_back
 from tests.planted.stories import late_commit, schedules, settled, walk
@@ -21,6 +22,7 @@ CHECKERS: dict[str, Checker] = {
         there_and_back,
         closed_at_the_lock,
         late_commit,
+        late_group,
         schedules,
         settled,
         interrupted,

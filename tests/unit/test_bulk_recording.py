@@ -74,7 +74,7 @@ def test_what_the_batch_missed_is_explained_one_by_one() -> None:
         *("Shield", "commit_warmup", "look_again", "close_attempt"),
     ]
     assert played.value == {ONE.id: "moved", TWO.id: "lost", THREE.id: "moved"}
-    assert played.statement(3).patience == 1.5
+    assert played.statement(3).patience == 1.35
 
 
 @pytest.mark.parametrize("undone", [CONTENDED, ConstraintViolated("inbox_events_chain")])

@@ -28,6 +28,7 @@ from inbox_lifecycle.errors import (
     LaunchInProgress,
     MalformedAddress,
     MalformedId,
+    MalformedRows,
     MalformedText,
     NoSuchPoint,
     NoteInvalid,
@@ -59,6 +60,14 @@ MESSAGES: dict[InboxLifecycleError, str] = {
     MalformedId("inbox_id"): "inbox_id is not a UUID: pass the 36-character text form, or a uuid.UUID",
     MalformedAddress("its domain has no dot"): "this is not an email address we can keep: its domain has no dot",
     MalformedText("reason", "it holds a NUL character"): "reason cannot be kept: it holds a NUL character",
+    MalformedRows({7: "owner_id cannot be kept: it is not text"}): (
+        "nothing was written: mend these rows, counted from 0, and pass all again: "
+        "row 7: owner_id cannot be kept: it is not text"
+    ),
+    MalformedRows(dict.fromkeys(range(12), "no")): (
+        "nothing was written: mend these rows, counted from 0, and pass all again: row 0: no; row 1: no; row 2: no; "
+        "row 3: no; row 4: no; row 5: no; row 6: no; row 7: no; row 8: no; row 9: no; and 2 more"
+    ),
     IdempotencyKeyReused("i1", "inbox.banned"): (
         "inbox i1: this idempotency key already stands for inbox.banned; use a new key"
     ),

@@ -27,9 +27,8 @@ from inbox_lifecycle.store.rows import (
     read_open_attempt,
     read_seen,
 )
-from inbox_lifecycle.store.verification import StoredAttempt, StoredEvent, StoredInbox, UnreadableInbox
+from inbox_lifecycle.store.verification import StoredAttempt, StoredEvent, StoredInbox, UnreadableInbox, stored_event
 from inbox_lifecycle.store.verification import _stored_attempt as stored_attempt
-from inbox_lifecycle.store.verification import _stored_event as stored_event
 from inbox_lifecycle.store.verification import _stored_inbox as stored_inbox
 
 

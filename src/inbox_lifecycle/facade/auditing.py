@@ -40,11 +40,21 @@ def seal(*, limit: int | None) -> Flow[sealing.Sealed]:
 
 def feed(*, after: int | None, limit: int) -> Flow[FeedPage]:
     """A page of the feed."""
-    if after is not None and not -1 <= after < SIZE_BOUND:
-        raise InvalidInput("after is a position, from 0 on, or None for the beginning")
+    read_after(after)
     if not 1 <= limit <= LARGEST_PAGE:
         raise InvalidInput(f"limit is from 1 to {LARGEST_PAGE}")
     return sealing.feed_page(after=after, limit=limit)
+
+
+def read_after(after: int | None) -> int:
+    """The position after which a reading begins; before the first one for None.
+
+    Raises:
+        InvalidInput: there is no such position.
+    """
+    if after is not None and not -1 <= after < SIZE_BOUND:
+        raise InvalidInput("after is a position, from 0 on, or None for the beginning")
+    return -1 if after is None else after
 
 
 def checkpoint(calls: Calls, *, against: Sequence[Checkpoint]) -> Flow[SignedCheckpoint]:

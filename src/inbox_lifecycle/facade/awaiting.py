@@ -22,6 +22,7 @@ from inbox_lifecycle.drivers.threaded import AsyncDriver
 from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls
 from inbox_lifecycle.facade.assembly_async import make_async_driver
+from inbox_lifecycle.facade.awaiting_births import Bearing
 from inbox_lifecycle.facade.awaiting_keys import KeyReader
 from inbox_lifecycle.facade.awaiting_operator import AsyncOperator
 from inbox_lifecycle.facade.awaiting_sending import Sending
@@ -30,7 +31,7 @@ from inbox_lifecycle.ids import read_id
 from inbox_lifecycle.records import Attempt, Page, RecordedEvent
 
 
-class AsyncInboxes(KeyReader, Sending):
+class AsyncInboxes(Bearing, KeyReader, Sending):
     """The inboxes of one database, for callers who own them; `operator(actor=...)` works across owners.
 
     Safe to share between tasks. What each error means to a caller is drawn in `inbox_lifecycle.errors`.

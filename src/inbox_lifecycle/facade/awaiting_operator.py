@@ -10,6 +10,7 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Status, WarmupSt
 from inbox_lifecycle.drivers.bound_async import AsyncBoundDriver
 from inbox_lifecycle.drivers.threaded import AsyncDriver
 from inbox_lifecycle.facade.awaiting_audit import AuditAsyncOperator
+from inbox_lifecycle.facade.awaiting_births import BearingOperator
 from inbox_lifecycle.facade.awaiting_bulk import BulkOperator
 from inbox_lifecycle.facade.awaiting_keys import KeyOperator
 from inbox_lifecycle.facade.awaiting_sending import SendingOperator
@@ -23,7 +24,7 @@ from inbox_lifecycle.store.erasing import Mark
 T = TypeVar("T")
 
 
-class AsyncOperator(AuditAsyncOperator, BulkOperator, KeyOperator, SendingOperator):
+class AsyncOperator(AuditAsyncOperator, BearingOperator, BulkOperator, KeyOperator, SendingOperator):
     """The inboxes across owners, erased ones included; made by `AsyncInboxes.operator`."""
 
     def __init__(self, driver: AsyncDriver | AsyncBoundDriver, calls: Calls, schema: SchemaLook) -> None:

@@ -21,6 +21,7 @@ from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade import auditing, points
 from inbox_lifecycle.facade.assembly import AnyProvider, make_calls, open_database
+from inbox_lifecycle.facade.blocking_births import Bearing
 from inbox_lifecycle.facade.blocking_keys import KeyReader
 from inbox_lifecycle.facade.blocking_operator import Operator
 from inbox_lifecycle.facade.blocking_sending import Sending
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class Inboxes(KeyReader, Sending):
+class Inboxes(Bearing, KeyReader, Sending):
     """The inboxes of one database, for callers who own them; `operator(actor=...)` works across owners.
 
     Safe to share between threads. What each error means to a caller is drawn in `inbox_lifecycle.errors`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from inbox_lifecycle.audit import signing, subscribing
+from inbox_lifecycle.audit import replaying, signing, subscribing
 from inbox_lifecycle.audit.bundles import Bundle
 from inbox_lifecycle.audit.checkpoints import Checkpoint
 from inbox_lifecycle.audit.exporting import Export, begin, next_page
@@ -19,7 +19,8 @@ from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.facade import auditing, exporting, points
 from inbox_lifecycle.facade.blocking_base import Facade
 from inbox_lifecycle.facade.calls import AnyId
-from inbox_lifecycle.records import FeedPage, ParkedEvent
+from inbox_lifecycle.records import FedEvent, FeedPage, ParkedEvent
+from inbox_lifecycle.store.replaying import position_of, read_fed
 
 
 class AuditOperator(Facade):
@@ -76,6 +77,22 @@ class AuditOperator(Facade):
             UnknownEvent: a newer version of the library wrote an event.
         """
         return self._run(auditing.feed(after=after, limit=limit))
+
+    def events(self, *, after: int | None = None) -> Iterator[FedEvent]:
+        """All events in order of position, one by one: what is built from them is rebuilt from here.
+
+        Read page by page as they are taken, up to what there is when the first one is asked for, of which it first
+        seals what it can; nothing is held between two pages, and a reading may be left at any event.
+
+        Args:
+            after: the last position that was read; None for the beginning.
+
+        Raises:
+            InvalidInput: there is no such position.
+            UnknownEvent: a newer version of the library wrote an event.
+            HistoryBroken: an entry is not what was written.
+        """
+        return self._events(auditing.read_after(after))
 
     def subscribe(
         self,
@@ -284,3 +301,9 @@ class AuditOperator(Facade):
             records, span = self._run(next_page(export, span))
             for record in records:
                 yield export.line(record)
+
+    def _events(self, after: int) -> Iterator[FedEvent]:
+        size = self._run(replaying.feed_size())
+        while after + 1 < size and (rows := self._run(replaying.rows_page(after=after, size=size))):
+            after = position_of(rows[-1])
+            yield from map(read_fed, rows)

@@ -11,6 +11,7 @@ from inbox_lifecycle.domain import AttemptKind, Inbox, InboxId, Status, WarmupSt
 from inbox_lifecycle.drivers.bound import BoundDriver
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade.blocking_audit import AuditOperator
+from inbox_lifecycle.facade.blocking_births import BearingOperator
 from inbox_lifecycle.facade.blocking_bulk import BulkOperator
 from inbox_lifecycle.facade.blocking_keys import KeyOperator
 from inbox_lifecycle.facade.blocking_sending import SendingOperator
@@ -24,7 +25,7 @@ from inbox_lifecycle.store.erasing import Mark
 T = TypeVar("T")
 
 
-class Operator(AuditOperator, BulkOperator, KeyOperator, SendingOperator):
+class Operator(AuditOperator, BearingOperator, BulkOperator, KeyOperator, SendingOperator):
     """The inboxes across owners, erased ones included; made by `Inboxes.operator`."""
 
     def __init__(self, driver: SyncDriver | BoundDriver, calls: Calls, schema: SchemaLook) -> None:

@@ -82,7 +82,7 @@ class Calls:
         birth = births.Birth(
             address=read_address(email_address),
             owner_id=read_owner(owner_id),
-            provider=self._provider(provider),
+            provider=self.provider_or_default(provider),
             provider_ref=_text("provider_ref", provider_ref),
             context=self._context(owner_id=owner_id, idempotency_key=idempotency_key if start_warmup else None),
         )
@@ -107,7 +107,7 @@ class Calls:
         birth = births.Birth(
             address=read_address(email_address),
             owner_id=read_owner(owner_id),
-            provider=self._provider(provider),
+            provider=self.provider_or_default(provider),
             provider_ref=_text("provider_ref", provider_ref),
             context=self._context(owner_id=owner_id, reason=reason),
             inbox_id=None if inbox_id is None else InboxId(read_id("inbox_id", inbox_id)),
@@ -215,9 +215,23 @@ class Calls:
             expected_version=expected_version,
         )
 
-    def context(self, *, owner_id: AnyId | None = None) -> Context:
+    def context(self, *, owner_id: AnyId | None = None, reason: str | None = None) -> Context:
         """Who acts, why and from where, in a call that begins now."""
-        return self._context(owner_id=owner_id)
+        return self._context(owner_id=owner_id, reason=reason)
+
+    def provider_or_default(self, provider: str | None) -> str:
+        """The name of the provider that serves a new inbox.
+
+        Raises:
+            InvalidInput: it is not a name, or none was given and there is not just one.
+        """
+        name = provider or self.provider_name
+        if not name:
+            raise InvalidInput("say which provider serves this inbox: pass provider=...")
+        if not _PROVIDER_NAME.fullmatch(check_text("provider", name)):
+            # It goes into the event, where nothing can ever be erased.
+            raise InvalidInput("a provider's name has small letters, digits, dots, hyphens and underscores, up to 64")
+        return name
 
     def _context(
         self, *, owner_id: AnyId | None = None, reason: str | None = None, idempotency_key: str | None = None
@@ -233,15 +247,6 @@ class Calls:
     def _owner(self, owner_id: AnyId | None) -> str | None:
         # Only an operator may leave the owner out: a host that has lost its user's id must not become one by it.
         return None if owner_id is None and self.actor is not None else read_owner(owner_id)
-
-    def _provider(self, provider: str | None) -> str:
-        name = provider or self.provider_name
-        if not name:
-            raise InvalidInput("say which provider serves this inbox: pass provider=...")
-        if not _PROVIDER_NAME.fullmatch(check_text("provider", name)):
-            # It goes into the event, where nothing can ever be erased.
-            raise InvalidInput("a provider's name has small letters, digits, dots, hyphens and underscores, up to 64")
-        return name
 
 
 def read_owner(owner_id: AnyId | None) -> str:

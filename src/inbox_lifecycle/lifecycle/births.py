@@ -6,6 +6,7 @@ import logging
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from inbox_lifecycle.address import Address
 from inbox_lifecycle.codec import KEY_LENGTH, address_commitment, encode_event
@@ -17,6 +18,7 @@ from inbox_lifecycle.domain import (
     InboxAdopted,
     InboxId,
     InboxRegistered,
+    Move,
     Pair,
     Register,
     decide,
@@ -68,7 +70,7 @@ def register(terms: Terms, birth: Birth) -> Flow[Inbox]:
         InboxExists: another inbox that is not erased has this address, or one has this id.
         StoreUnavailable: the database did not answer; if `maybe_applied`, the inbox may be there.
     """
-    statement = _statement(terms, birth)
+    statement = statement_of(terms, birth)
     maybe_applied = False
     for _ in range(_TRIES):
         try:
@@ -111,16 +113,25 @@ def _as_it_is(inbox: Inbox) -> Flow[Inbox]:
     return inbox if seen is None else seen.inbox
 
 
-def _statement(terms: Terms, birth: Birth) -> RegisterInbox:
+@lru_cache(maxsize=32)
+def _first_move(adopted_in: Pair | None) -> Move:
+    return decide(None, Register() if adopted_in is None else Adopt(adopted_in))
+
+
+def statement_of(terms: Terms, birth: Birth, *, domain_id: str | None = None) -> RegisterInbox:
+    """The statement that puts an inbox on record, its event encoded for good.
+
+    Args:
+        domain_id: the id that its domain gets if it is not there yet; None for a fresh one.
+    """
     now = terms.recorded_at(None)
     inbox_id = birth.inbox_id or InboxId(new_id(now))
     key = secrets.token_bytes(KEY_LENGTH)
     committed = address_commitment(key, birth.address.text)
-    command = Register() if birth.adopted_in is None else Adopt(birth.adopted_in)
     event_type = InboxRegistered if birth.adopted_in is None else InboxAdopted
     event = encode_event(
         event_type(provider=birth.provider, address_commitment=committed),
-        decide(None, command, inbox_id=inbox_id),
+        _first_move(birth.adopted_in),
         event_id=new_id(now),
         inbox_id=inbox_id,
         version=1,
@@ -131,7 +142,7 @@ def _statement(terms: Terms, birth: Birth) -> RegisterInbox:
     return RegisterInbox(
         event=event,
         owner_id=birth.owner_id,
-        domain_id=new_id(now),
+        domain_id=domain_id or new_id(now),
         domain=birth.address.domain,
         email_address=birth.address.text,
         address_key=key,

@@ -19,7 +19,7 @@ from typing import Final
 
 from inbox_lifecycle.domain import AttemptKind, InboxId, Recorder, WarmupState
 from inbox_lifecycle.flow import Flow, apart
-from inbox_lifecycle.lifecycle.bulk_claims import Claims, Ending, ending_of
+from inbox_lifecycle.lifecycle.bulk_claims import Claims, Ending, ending_of, gate
 from inbox_lifecycle.lifecycle.bulk_contact import Contact
 from inbox_lifecycle.lifecycle.bulk_planning import is_about_an_address, is_about_the_caller, separate
 from inbox_lifecycle.lifecycle.bulk_recording import Accepted, record_all
@@ -117,6 +117,8 @@ class Asking:
             answer=answer,
             context=self.claims.context,
             recorder=Recorder.CALL,
+            # All of them have passed the gate as they were last seen.
+            move=gate(self.seen[inbox_id].inbox.state),
         )
 
     def _take_no_to_all(self, refused: Mapping[InboxId, Rejected]) -> Flow[None]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, InboxId, RetryWarmup, decide, judge
+from inbox_lifecycle.domain import AttemptId, InboxId, Move, RetryWarmup, State, decide, judge
 from inbox_lifecycle.errors import RetryRefused, StoreError
 from inbox_lifecycle.flow import Flow, again, interleaved, sleep
 from inbox_lifecycle.ids import new_id
@@ -49,6 +50,16 @@ class Ending:
     detail: object
     #: What the provider said, where it said no.
     reason: str | None = None
+
+
+@lru_cache(maxsize=256)
+def gate(state: State) -> Move:
+    """The move of an inbox in this state, decided once for all of a batch that are in it.
+
+    Raises:
+        RetryRefused: the rules forbid it.
+    """
+    return decide(state, RetryWarmup())
 
 
 def ending_of(failure: Failure) -> Ending:
@@ -164,7 +175,7 @@ class Claims:
         refused: dict[InboxId, Ending] = {}
         for inbox_id, one in seen.items():
             try:
-                decide(one.inbox.state, RetryWarmup(), inbox_id=inbox_id)
+                gate(one.inbox.state)
             except RetryRefused as refusal:
                 refused[inbox_id] = Ending("refused", refusal.verdict.as_list())
                 if one.inbox.erased_at is not None:

@@ -41,7 +41,7 @@ def erase(terms: Terms, request: Request) -> Flow[Inbox]:
     """
     domains: set[str] = set()
 
-    def swap(event: EncodedEvent, inbox: Inbox) -> CommitErasure:
+    def swap(_terms: Terms, event: EncodedEvent, inbox: Inbox) -> CommitErasure:
         domains.update({inbox.email_domain_id} if inbox.email_domain_id else ())
         return CommitErasure(
             event=event,
@@ -58,7 +58,7 @@ def erase(terms: Terms, request: Request) -> Flow[Inbox]:
     return inbox
 
 
-def _erase(terms: Terms, request: Request, swap: Callable[[EncodedEvent, Inbox], CommitErasure]) -> Flow[Inbox]:
+def _erase(terms: Terms, request: Request, swap: Callable[[Terms, EncodedEvent, Inbox], CommitErasure]) -> Flow[Inbox]:
     tries = 0
     while True:
         try:

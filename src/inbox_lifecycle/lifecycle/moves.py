@@ -41,7 +41,7 @@ from inbox_lifecycle.errors import (
 from inbox_lifecycle.flow import Flow, again, done
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.provider_word import Asked, banning, failing, graduation
-from inbox_lifecycle.lifecycle.record import answer_by_key, look_until, mailbox_of, provider_of, until
+from inbox_lifecycle.lifecycle.record import OWN_SHARE, answer_by_key, look_until, mailbox_of, provider_of, until
 from inbox_lifecycle.providers.port import Figures
 from inbox_lifecycle.store.erasing import CommitErasure
 from inbox_lifecycle.store.faults import ConstraintViolated
@@ -68,8 +68,13 @@ Prepare = Callable[[Terms, Inbox], Flow[Asked]]
 Swap = CommitMove | CommitErasure
 
 
-def _plain_swap(event: EncodedEvent, inbox: Inbox) -> Swap:
-    return CommitMove(event=event, seen_version=inbox.version, owner_id=inbox.owner_id)
+def _plain_swap(terms: Terms, event: EncodedEvent, inbox: Inbox) -> Swap:
+    return CommitMove(
+        event=event,
+        seen_version=inbox.version,
+        owner_id=inbox.owner_id,
+        patience=OWN_SHARE * terms.recording_budget,
+    )
 
 
 def ban(terms: Terms, request: Request) -> Flow[Inbox]:
@@ -102,7 +107,7 @@ def move(
     request: Request,
     event_type: type[InboxEvent],
     prepare: Prepare,
-    swap: Callable[[EncodedEvent, Inbox], Swap] = _plain_swap,
+    swap: Callable[[Terms, EncodedEvent, Inbox], Swap] = _plain_swap,
 ) -> Flow[Inbox]:
     """Load, decide and swap, until it is done or refused.
 
@@ -129,7 +134,7 @@ def move(
             raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
         command, event = yield from prepare(terms, seen.inbox)
         encoded = _encode(terms, seen, command, event, request.context)
-        inbox = yield from _swap(terms, swap(encoded, seen.inbox))
+        inbox = yield from _swap(terms, swap(terms, encoded, seen.inbox))
         if inbox is not None:
             return inbox
     raise ConcurrencyConflict(request.inbox_id, request.expected_version, actual)
@@ -153,14 +158,17 @@ def _encode(terms: Terms, seen: Seen, command: Command, event: InboxEvent, conte
 def _swap(terms: Terms, statement: Swap) -> Flow[Inbox | None]:
     """The moved inbox, or None once it is sure that this event can never land: its version belongs to another."""
     deadline = terms.monotonic() + terms.recording_budget
+    # One that bounds its own waiting needs no trips for that, the first time.
+    first = isinstance(statement, CommitMove)
     while True:
         failure: StoreError = StoreUnavailable("the inbox stayed contended", maybe_applied=True)
         try:
-            moved = yield from until(terms, deadline, statement)
+            moved = yield from until(terms, deadline, statement, first=first)
         except (StoreContended, ConstraintViolated) as undone:
             moved, failure = None, undone if isinstance(undone, ConstraintViolated) else failure
         if moved is not None:
             return moved
+        first = False
         event = statement.event
         look = LookForEvent(inbox_id=InboxId(event.inbox_id), version=event.version, event_id=event.event_id)
         try:

@@ -68,7 +68,7 @@ _STOPPING = (0.2, 0.5, 1.0, 2.0)
 _LEAST_PATIENCE = 0.1
 
 #: How much of the budget a first run may wait, which its caller may not hear of any more.
-_OWN_SHARE = 0.9
+OWN_SHARE = 0.9
 
 #: What each kind of attempt asks of the rules.
 COMMANDS: dict[AttemptKind, Command] = {AttemptKind.START: StartWarmup(), AttemptKind.RETRY: RetryWarmup()}
@@ -143,7 +143,7 @@ def commit_of(terms: Terms, seen: Seen, acceptor: Acceptor) -> CommitWarmup:
         attempt_id=acceptor.attempt_id,
         now=now,
         # Over before the call gives up, so that nothing lands behind its caller's back.
-        patience=_OWN_SHARE * terms.recording_budget,
+        patience=OWN_SHARE * terms.recording_budget,
     )
 
 

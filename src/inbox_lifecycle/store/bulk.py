@@ -6,21 +6,19 @@ it is worth is seen by a second statement, which every later look repeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-import msgspec
-
-from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, InboxId
+from inbox_lifecycle.domain import AttemptId, Inbox, InboxId
 from inbox_lifecycle.store import bulk_sql as sql
+from inbox_lifecycle.store.bulk_rows import MoveRow, bytea, event_row, json_text
 from inbox_lifecycle.store.rows import INBOX_WIDTH, Seen, read_inbox
 from inbox_lifecycle.store.session import Row, Session, Values
-from inbox_lifecycle.store.sqlite import ROW
-from inbox_lifecycle.store.statements import CommitWarmup, context_values, event_values
+from inbox_lifecycle.store.sqlite import CLOSE_MOVED, INSERT_WARMUP, QUEUE, ROW, SUPERSEDE
+from inbox_lifecycle.store.statements import CommitWarmup, context_values, milliseconds
 
 #: Attempts of ours by inbox.
 Attempts = Mapping[InboxId, AttemptId]
@@ -82,12 +80,11 @@ class GiveUpExpired:
 
     def run(self, session: Session) -> None:
         """What became of them is not known, and will not be: the closed attempt keeps its run from recording."""
-        values = {"now": session.backend.time(self.now), "detail": _json({"outcome": "unknown"})}
+        values = {"now": session.backend.time(self.now), "detail": json_text({"outcome": "unknown"})}
         if session.backend.is_sqlite:
-            for one in _each(self.attempts):
-                session.run(sql.GIVE_UP_SQLITE, {**values, **one})
+            session.many(sql.GIVE_UP_SQLITE, [values | one for one in _each(self.attempts)])
         else:
-            session.run(sql.GIVE_UP_POSTGRESQL, {**values, "attempts": _list(_each(self.attempts))})
+            session.run(sql.GIVE_UP_POSTGRESQL, {**values, "attempts": json_text(_each(self.attempts))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +103,9 @@ class ClaimInboxes:
         """What it was worth is seen by `HoldClaims`."""
         values = {**context_values(self.context), "now": session.backend.time(self.now), "lease": self.lease}
         if session.backend.is_sqlite:
-            for one in _each(self.attempts):
-                session.run(sql.CLAIM_SQLITE, {**values, **one})
+            session.many(sql.CLAIM_SQLITE, [values | one for one in _each(self.attempts)])
         else:
-            session.run(sql.CLAIM_POSTGRESQL, {**values, "attempts": _list(_each(self.attempts))})
+            session.run(sql.CLAIM_POSTGRESQL, {**values, "attempts": json_text(_each(self.attempts))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ class HoldClaims:
         if session.backend.is_sqlite:
             rows = [row for one in _each(self.attempts) if (row := self._held_on_sqlite(session, one)) is not None]
         else:
-            rows = session.all(sql.HOLD_POSTGRESQL, {"attempts": _list(_each(self.attempts)), "lease": self.lease})
+            rows = session.all(sql.HOLD_POSTGRESQL, {"attempts": json_text(_each(self.attempts)), "lease": self.lease})
         claimed = (
             Claimed(Seen(read_inbox(row), bytes(row[INBOX_WIDTH - 1]), None), bool(row[INBOX_WIDTH])) for row in rows
         )
@@ -160,10 +156,9 @@ class ProlongClaims:
     def run(self, session: Session) -> None:
         """Those that were closed meanwhile stay closed."""
         if session.backend.is_sqlite:
-            for one in _each(self.attempts):
-                session.run(sql.PROLONG_SQLITE, {**one, "lease": self.lease})
+            session.many(sql.PROLONG_SQLITE, [one | {"lease": self.lease} for one in _each(self.attempts)])
         else:
-            session.run(sql.PROLONG_POSTGRESQL, {"attempts": _list(_each(self.attempts)), "lease": self.lease})
+            session.run(sql.PROLONG_POSTGRESQL, {"attempts": json_text(_each(self.attempts)), "lease": self.lease})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +192,15 @@ class CloseClaims:
                 "owner_id": one.owner_id,
                 "outcome": one.outcome,
                 # As text within the JSON, so that it is stored as it was written.
-                "detail": _json(one.detail),
+                "detail": json_text(one.detail),
             }
             for one in self.closings
         ]
         now = session.backend.time(self.now)
         if session.backend.is_sqlite:
-            for row in rows:
-                session.run(sql.CLOSE_SQLITE, {**row, "now": now})
+            session.many(sql.CLOSE_SQLITE, [row | {"now": now} for row in rows])
         else:
-            session.run(sql.CLOSE_POSTGRESQL, {"closings": _list(rows), "now": now})
+            session.run(sql.CLOSE_POSTGRESQL, {"closings": json_text(rows), "now": now})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,39 +216,60 @@ class CommitWarmups:
     def run(self, session: Session) -> frozenset[InboxId]:
         """The inboxes that it moved."""
         if session.backend.is_sqlite:
-            moved = (commit.run(session) for commit in self.commits)
-            return frozenset(inbox.id for inbox in moved if inbox is not None)
-        values = {
-            "events": _list(_event_row(session, commit) for commit in self.commits),
-            "patience": f"{max(1, int(self.patience * 1000))}ms",
-        }
-        return frozenset(InboxId(str(row[0])) for row in session.all(sql.COMMITS_POSTGRESQL, values))
+            return self._run_on_sqlite(session)
+        rows = session.all(sql.COMMITS_POSTGRESQL, moves_values(self.commits, self.patience))
+        return frozenset(InboxId(str(row[0])) for row in rows)
+
+    def _run_on_sqlite(self, session: Session) -> frozenset[InboxId]:
+        rows = [commit.values(session) for commit in self.commits]
+        # Who was missed is looked for only if somebody was.
+        if rows and session.many(INSERT_WARMUP, rows) < len(rows):
+            rows = [row for row in rows if session.one(sql.JUST_MOVED_SQLITE, row) is not None]
+        for statement in (CLOSE_MOVED, SUPERSEDE, QUEUE) if rows else ():
+            session.many(statement, rows)
+        return frozenset(InboxId(str(row["inbox_id"])) for row in rows)
 
 
-def _event_row(session: Session, commit: CommitWarmup) -> Mapping[str, object]:
-    values = {
-        **event_values(session, commit.event),
-        "seen_version": commit.seen_version,
-        "owner_id": commit.owner_id,
-        "attempt_id": commit.attempt_id,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitTogether:
+    """What several callers want to commit at the same time, in one statement on PostgreSQL; of no inbox twice."""
+
+    name: ClassVar[str] = "commit_together"
+    writes: ClassVar[bool] = True
+    commits: tuple[CommitWarmup, ...]
+    #: Seconds to wait for whatever is locked besides inboxes and attempts, at most.
+    patience: float
+
+    def run(self, session: Session) -> dict[str, Inbox]:
+        """The moved inboxes by id; those that miss, or that somebody else has locked, are left out."""
+        rows = session.all(sql.COMMITS_TOGETHER_POSTGRESQL, moves_values(self.commits, self.patience))
+        return {inbox.id: inbox for inbox in map(read_inbox, rows)}
+
+
+def moves_values(commits: Sequence[CommitWarmup], patience: float) -> Values:
+    """The parameters that commit these."""
+    return {
+        "events": json_text([_move_row(commit) for commit in commits]),
+        "patience": milliseconds(patience),
     }
-    return {name: _in_json(value) for name, value in values.items()}
 
 
-def _in_json(value: object) -> object:
-    # As PostgreSQL reads its own types from text.
-    if isinstance(value, bytes):
-        return f"\\x{value.hex()}"
-    return time_text(value) if isinstance(value, datetime) else value
+def _move_row(commit: CommitWarmup) -> MoveRow:
+    event = commit.event
+    # No warmup begins with a birth.
+    assert event.left is not None  # noqa: S101
+    assert event.previous is not None  # noqa: S101
+    return event_row(
+        MoveRow,
+        event,
+        attempt_id=commit.attempt_id,
+        owner_id=commit.owner_id,
+        seen_version=commit.seen_version,
+        from_status=event.left.status,
+        from_warmup_status=event.left.warmup_status,
+        previous_hash=bytea(event.previous),
+    )
 
 
-def _each(attempts: Attempts) -> Sequence[dict[str, object]]:
+def _each(attempts: Attempts) -> list[dict[str, object]]:
     return [{"inbox_id": inbox_id, "attempt_id": attempt_id} for inbox_id, attempt_id in attempts.items()]
-
-
-def _list(rows: Iterable[Mapping[str, object]]) -> str:
-    return _json(list(rows))
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -1,12 +1,16 @@
 """What bulk runs say to each database: many rows as one JSON parameter on PostgreSQL, one by one on SQLite.
 
 On PostgreSQL a list of rows is one text, which costs a driver next to nothing; an array of texts it would write item by
-item. The warnings at the top of `postgresql` hold here too. One more: the planner takes a JSON list for a hundred rows
-whatever its length, and may read a whole table to match it, so the keys also stand as an array in every WHERE.
+item. The warnings at the top of `postgresql` hold here too. Two more:
+    - The planner takes a JSON list for a hundred rows whatever its length, and may read a whole table to match it. Told
+      by `_EACH` that one row is left, it looks each of them up by its key, whatever it knows of the tables.
+    - A common table expression has no index: joined with another, each row of one is compared with all of the other. So
+      what a statement needs later, it carries along, and its UPDATE returns.
 """
 
 from __future__ import annotations
 
+from inbox_lifecycle.store.bulk_rows import EACH as _EACH
 from inbox_lifecycle.store.rows import INBOX_COLUMNS
 
 _STUCK = """{s}inboxes i
@@ -34,20 +38,20 @@ STUCK_OF_ONE = _STUCK_PAGE.replace("{owner}", "i.owner_id = cast(:owner_id as te
 COUNT_STUCK_OF_ALL = _COUNT_STUCK.replace("{owner}", "1 = 1")
 COUNT_STUCK_OF_ONE = _COUNT_STUCK.replace("{owner}", "i.owner_id = cast(:owner_id as text)")
 
-_WANTED = """
+_WANTED = f"""
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast(:attempts as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
-)"""
-_ANY = "any(array(select inbox_id from wanted))"
+    select * from json_to_recordset(cast(:attempts as json)) as w(inbox_id uuid, attempt_id uuid){_EACH}
+)"""  # noqa: S608 - constants only
 _LEASE = "statement_timestamp() + make_interval(secs => cast(:lease as double precision))"
 
 # A claim past its lease that `reconcile` left, as nobody can say what became of it. Only of an inbox that stands where
 # the claim saw it: of one that moved on, `reconcile` decides whether the provider is to be told to stop.
 GIVE_UP_POSTGRESQL = f"""{_WANTED}, expired as materialized (
     select a.inbox_id, a.id
-    from {{s}}inbox_attempts a join {{s}}inboxes i on i.id = a.inbox_id
-    where a.inbox_id = {_ANY} and i.id = {_ANY} and a.id <> all(array(select attempt_id from wanted))
-      and a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
+    from wanted w
+    join {{s}}inbox_attempts a on a.inbox_id = w.inbox_id and a.id <> w.attempt_id
+    join {{s}}inboxes i on i.id = w.inbox_id
+    where a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
       and i.version = a.seen_version and i.erased_at is null
     order by a.inbox_id
     for update of a skip locked
@@ -55,7 +59,7 @@ GIVE_UP_POSTGRESQL = f"""{_WANTED}, expired as materialized (
 update {{s}}inbox_attempts a
 set outcome = 'abandoned', closed_at = cast(:now as timestamptz), detail = cast(:detail as text)
 from expired e
-where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null and a.inbox_id = {_ANY}
+where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null
 """  # noqa: S608 - constants and our own schema only
 
 GIVE_UP_SQLITE = """
@@ -78,7 +82,7 @@ select i.id, w.attempt_id, 'retry', i.version, i.status, i.warmup_status, cast(:
        i.owner_id, cast(:actor as text), cast(:reason as text), cast(:correlation_id as text),
        cast(:causation_id as text), 'bulk'
 from wanted w join {{s}}inboxes i on i.id = w.inbox_id
-where i.id = {_ANY} and i.erased_at is null
+where i.erased_at is null
 order by i.id
 on conflict do nothing
 """  # noqa: S608 - constants and our own schema only
@@ -97,15 +101,12 @@ HOLD_POSTGRESQL = f"""{_WANTED}, held as (
     set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status, lease_until = {_LEASE}
     from wanted w join {{s}}inboxes i on i.id = w.inbox_id
     where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
-      and a.inbox_id = {_ANY} and i.id = {_ANY}
     returning a.inbox_id
 )
-select {INBOX_COLUMNS}, held.inbox_id is not null
+select {INBOX_COLUMNS}, i.id in (select inbox_id from held)
 from wanted w
 join {{s}}inboxes i on i.id = w.inbox_id
 left join {{s}}email_domains d on d.id = i.email_domain_id
-left join held on held.inbox_id = i.id
-where i.id = {_ANY}
 """  # noqa: S608 - constants and our own schema only
 
 HOLD_SQLITE = """
@@ -119,7 +120,7 @@ where i.id = :inbox_id and a.inbox_id = :inbox_id and a.id = :attempt_id and a.o
 PROLONG_POSTGRESQL = f"""{_WANTED}
 update {{s}}inbox_attempts a set lease_until = {_LEASE}
 from wanted w
-where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null and a.inbox_id = {_ANY}
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
 """  # noqa: S608 - constants and our own schema only
 
 PROLONG_SQLITE = """
@@ -129,14 +130,14 @@ where inbox_id = :inbox_id and id = :attempt_id and outcome is null
 
 CLOSE_POSTGRESQL = f"""
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast(:closings as text) as jsonb))
-        as w(inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text)
+    select * from json_to_recordset(cast(:closings as json)) as w(
+        inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text){_EACH}
 )
 update {{s}}inbox_attempts a
 set outcome = w.outcome, closed_at = cast(:now as timestamptz), detail = w.detail
 from wanted w
 where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
-  and (a.owner_id = w.owner_id or a.owner_id is null) and a.inbox_id = {_ANY}
+  and (a.owner_id = w.owner_id or a.owner_id is null)
 """  # noqa: S608 - constants and our own schema only
 
 CLOSE_SQLITE = """
@@ -145,59 +146,77 @@ where inbox_id = :inbox_id and id = :attempt_id and outcome is null
   and (owner_id = :owner_id or owner_id is null)
 """
 
+# Whether the same transaction has moved the inbox just now: the attempt of an earlier one is closed.
+JUST_MOVED_SQLITE = """
+select 1 from inbox_attempts a join inbox_events e on e.inbox_id = a.inbox_id and e.version = :seen_version + 1
+where a.inbox_id = :inbox_id and a.id = :attempt_id and a.outcome is null and e.event_id = :event_id
+"""
+
 # As COMMIT_WARMUP of `postgresql`, for many. The pair and the version that each gate saw stand in the UPDATE's own
 # WHERE: the version comes from a row that is not locked, whose values a waiting UPDATE keeps while it reads the inbox's
-# row again.
-COMMITS_POSTGRESQL = f"""
+# row again. It waits for nobody: an inbox or attempt that somebody else has locked is left out, as are those that miss.
+_COMMITS = f"""
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast(:events as text) as jsonb)) as w(
+    select * from json_to_recordset(cast(:events as json)) as w(
         inbox_id uuid, attempt_id uuid, seen_version integer, owner_id text, event_id uuid, name text, schema integer,
         from_status text, from_warmup_status text, status text, warmup_status text, recorded_at timestamptz,
         entry bytea, hash bytea, previous_hash bytea, context_owner_id text, actor text, reason text,
-        correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+        correlation_id text, causation_id text, idempotency_key text, context_key bytea){_EACH}
 ), patience as materialized (
     select set_config('lock_timeout', :patience, true) as lock_timeout
 ), fence as materialized (
     select w.*
-    from {{s}}inbox_attempts a join wanted w on w.inbox_id = a.inbox_id and w.attempt_id = a.id, patience
-    where patience.lock_timeout is not null and a.inbox_id = {_ANY} and a.outcome is null
+    from patience
+    cross join wanted w
+    join {{s}}inbox_attempts a on a.inbox_id = w.inbox_id and a.id = w.attempt_id
+    join {{s}}inboxes i on i.id = w.inbox_id
+    where patience.lock_timeout is not null and a.outcome is null
     order by a.inbox_id
-    for update of a
-), older as materialized (
-    select a.inbox_id, a.id from {{s}}inbox_attempts a
-    where a.inbox_id = {_ANY} and a.id <> all(array(select attempt_id from wanted)) and a.outcome is null
-      and a.kind <> 'launch' and a.lease_until < statement_timestamp()
-    for update skip locked
+    for no key update of a, i skip locked
 ), swap as (
     update {{s}}inboxes i
     set status = f.status, warmup_status = f.warmup_status, version = i.version + 1, head_hash = f.hash,
         updated_at = f.recorded_at
     from fence f
-    where i.id = f.inbox_id and i.id = {_ANY} and i.version = f.seen_version
+    where i.id = f.inbox_id and i.version = f.seen_version
       and i.status = f.from_status and i.warmup_status = f.from_warmup_status
       and i.owner_id is not distinct from f.owner_id
-    returning i.*
+    returning i as inbox, i.version, f.*
 ), event as (
     insert into {{s}}inbox_events
         (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
          recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
          idempotency_key, context_key)
-    select i.id, i.version, f.event_id, f.name, f.schema, f.from_status, f.from_warmup_status, i.status,
-           i.warmup_status, i.updated_at, f.entry, i.head_hash, f.previous_hash, f.context_owner_id, f.actor, f.reason,
-           f.correlation_id, f.causation_id, f.idempotency_key, f.context_key
-    from swap i join fence f on f.inbox_id = i.id
+    select inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+           recorded_at, entry, hash, previous_hash, context_owner_id, actor, reason, correlation_id, causation_id,
+           idempotency_key, context_key
+    from swap
 ), queued as (
-    insert into {{s}}inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap order by id
+    insert into {{s}}inbox_feed_queue (inbox_id, version, hash) select inbox_id, version, hash from swap
 ), closed as (
     update {{s}}inbox_attempts a
-    set outcome = 'moved', closed_at = f.recorded_at, event_version = i.version
-    from swap i join fence f on f.inbox_id = i.id
-    where a.inbox_id = i.id and a.id = f.attempt_id and a.inbox_id = {_ANY}
+    set outcome = 'moved', closed_at = swap.recorded_at, event_version = swap.version
+    from swap where a.inbox_id = swap.inbox_id and a.id = swap.attempt_id
 ), superseded as (
     update {{s}}inbox_attempts a
-    set outcome = 'superseded', closed_at = i.updated_at
-    from swap i join older on older.inbox_id = i.id
-    where a.inbox_id = i.id and a.id = older.id and a.inbox_id = {_ANY}
-)
-select id from swap
+    set outcome = 'superseded', closed_at = swap.recorded_at
+    from swap cross join lateral (
+        select o.id from {{s}}inbox_attempts o
+        where o.inbox_id = swap.inbox_id and o.id <> swap.attempt_id and o.outcome is null
+          and o.kind <> 'launch' and o.lease_until < statement_timestamp()
+        for update skip locked
+    ) older
+    where a.inbox_id = swap.inbox_id and a.id = older.id
+)"""  # noqa: S608 - constants and our own schema only
+
+COMMITS_POSTGRESQL = f"""{_COMMITS}
+select inbox_id from swap
+"""  # noqa: S608 - constants only
+
+# A caller is answered with the inbox.
+COMMITS_TOGETHER_POSTGRESQL = f"""{_COMMITS}
+select {INBOX_COLUMNS}
+from swap
+cross join lateral (select (swap.inbox).*) i
+left join {{s}}email_domains d on d.id = i.email_domain_id
 """  # noqa: S608 - constants and our own schema only

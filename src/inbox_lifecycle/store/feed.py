@@ -7,6 +7,8 @@ How positions are given (PostgreSQL):
       appended. An event that is picked takes all queued ones of its inbox before it along, and an inbox's events are
       placed by the largest number among those up to them.
     - Whoever sees an inbox's event sees the one before it as well, for that one had been committed before.
+    - Where nothing waits, nothing is locked, for a lock takes a transaction id. That is seen by the end of an index:
+      whatever was taken since the last vacuum still lies in front of the table.
 On SQLite there is one writer: the queue's order is the order of commits.
 """
 
@@ -15,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+import msgspec
 
 from inbox_lifecycle.errors import HistoryError
 from inbox_lifecycle.records import FedEvent
@@ -25,10 +29,12 @@ from inbox_lifecycle.store.session import Session
 FAN_OUT = 256
 #: Stored levels: enough for 256^5 events.
 LEVELS = range(1, 6)
+_HASH_LENGTH = 32
 
 SEAL_POSTGRESQL = """
 with head as materialized (
-    select next_position from {s}inbox_feed_head where one = 1 for update skip locked
+    select next_position from {s}inbox_feed_head
+    where one = 1 and (select min(q.seq) from {s}inbox_feed_queue q) is not null for update skip locked
 ), picked as materialized (
     select p.inbox_id, max(p.version) as version
     from (
@@ -57,7 +63,8 @@ with head as materialized (
     update {s}inbox_feed_head set next_position = next_position + (select count(*) from taken)
     where one = 1 and exists (select from taken)
 )
-select (select count(*) from fed), (select count(*) from head)
+select (select count(*) from fed),
+       exists (select from head) or (select min(q.seq) from {s}inbox_feed_queue q) is null
 """
 
 SEAL_SQLITE_BOUND = """
@@ -86,6 +93,20 @@ NODES = """
 select n.hash from {s}inbox_tree_nodes n
 where n.level = cast(:level as smallint) and n.number >= cast(:begin as bigint) and n.number < cast(:end as bigint)
 order by n.number
+"""
+
+# A row for each block, its hashes end to end: all that some proofs need in one trip, and one value a block to decode.
+BLOCKS_POSTGRESQL = """
+select case when b.level = 0 then (
+    select string_agg(f.leaf_hash, cast('' as bytea) order by f.position) from {s}inbox_feed f
+    where f.position >= b.begin and f.position < b.past
+) else (
+    select string_agg(n.hash, cast('' as bytea) order by n.number) from {s}inbox_tree_nodes n
+    where n.level = b.level and n.number >= b.begin and n.number < b.past
+) end
+from jsonb_to_recordset(cast(cast(:blocks as text) as jsonb))
+    as b(place integer, level smallint, begin bigint, past bigint)
+order by b.place
 """
 
 PLANT_POSTGRESQL = """
@@ -145,7 +166,7 @@ class SealBatch:
         """What was done."""
         if session.backend.is_sqlite:
             return self._run_on_sqlite(session)
-        row = session.one(SEAL_POSTGRESQL, {"limit": self.limit})
+        row = session.one_planned_anew(SEAL_POSTGRESQL, {"limit": self.limit})
         return Batch(0, had_turn=False) if row is None else Batch(int(row[0]), bool(row[1]))
 
     def _run_on_sqlite(self, session: Session) -> Batch:
@@ -199,6 +220,37 @@ class TreeHashes:
         return [stored_bytes(row[0]) for row in session.all(NODES if self.level else LEAVES, values)]
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Nodes of a level, or leaves at level 0, from one number up to another."""
+
+    level: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeBlocks:
+    """Several ranges of hashes, each of a level."""
+
+    name: ClassVar[str] = "tree_blocks"
+    writes: ClassVar[bool] = False
+    blocks: tuple[Block, ...]
+
+    def run(self, session: Session) -> list[list[bytes]]:
+        """The hashes of each, in order; fewer where some are not there."""
+        if session.backend.is_sqlite:
+            return [
+                TreeHashes(level=block.level, begin=block.begin, end=block.end).run(session) for block in self.blocks
+            ]
+        asked = [
+            {"place": place, "level": block.level, "begin": block.begin, "past": block.end}
+            for place, block in enumerate(self.blocks)
+        ]
+        rows = session.all(BLOCKS_POSTGRESQL, {"blocks": msgspec.json.encode(asked).decode()})
+        return [_cut(bytes(row[0] or b"")) for row in rows]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantNodes:
     """Store nodes of a level; those that are there already stay."""
@@ -239,3 +291,8 @@ class FeedPage:
                     raise
                 break
         return tuple(events)
+
+
+def _cut(hashes: bytes) -> list[bytes]:
+    """Hashes that stand end to end. Where one is of another length, those behind it are others, and prove nothing."""
+    return [hashes[start : start + _HASH_LENGTH] for start in range(0, len(hashes), _HASH_LENGTH)]

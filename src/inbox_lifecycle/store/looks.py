@@ -111,7 +111,10 @@ class FindInboxes:
 
     def run(self, session: Session) -> Page[Inbox]:
         """The page."""
-        return self.page(session, reads.FIND, reads.FIND_CONDITIONS)
+        if self.domain is not None:
+            return self.page(session, reads.FIND, reads.FIND_CONDITIONS)
+        narrowed = self.owner_id is not None or self.status is not None
+        return self.page(session, reads.FIND_INBOXES if narrowed else reads.FIND_ALL, reads.FIND_CONDITIONS)
 
     def page(
         self, session: Session, template: str, conditions: Mapping[str, str], values: Values | None = None

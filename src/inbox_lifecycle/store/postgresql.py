@@ -98,6 +98,9 @@ select {INBOX_COLUMNS} from swap i left join {{s}}email_domains d on d.id = i.em
 
 COMMIT_WARMUP = "with " + _FENCE + _SWAP.replace("{fenced}", "from fence ") + _CLOSED + _MOVED_ROW
 COMMIT_MOVE = "with " + _SWAP.replace("{fenced}", "") + _MOVED_ROW
+_PATIENCE = _FENCE.partition(", fence as")[0] + ","
+_PATIENTLY = "from patience\n    where patience.lock_timeout is not null and "
+COMMIT_MOVE_PATIENTLY = "with " + _PATIENCE + _SWAP.replace("{fenced}where ", _PATIENTLY) + _MOVED_ROW
 
 REGISTER = f"""
 with found as (
@@ -181,7 +184,7 @@ def commit_warmup(session: Session, values: Values) -> Row | None:
 
 def commit_move(session: Session, values: Values) -> Row | None:
     """Swap, event and queue row in one statement."""
-    return session.one(COMMIT_MOVE, values)
+    return session.one(COMMIT_MOVE if session.hosted else COMMIT_MOVE_PATIENTLY, values)
 
 
 def commit_erasure(session: Session, values: Values) -> Row | None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, make_dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from inbox_lifecycle.canonical import read_time
-from inbox_lifecycle.codec import UnreadableEntry, decode_entry, decode_event
+from inbox_lifecycle.codec import UnreadableEntry, decode_current, decode_entry, decode_event
 from inbox_lifecycle.context import Context
-from inbox_lifecycle.domain import AttemptId, AttemptKind, EventId, Inbox, InboxId, Pair, Status, WarmupStatus
+from inbox_lifecycle.domain import (
+    AttemptId,
+    AttemptKind,
+    Inbox,
+    InboxEvent,
+    InboxId,
+    Pair,
+    Status,
+    WarmupStatus,
+)
+from inbox_lifecycle.domain.states import PAIRS
 from inbox_lifecycle.errors import HistoryBroken, UnknownEvent
 from inbox_lifecycle.records import Attempt, RecordedEvent
 from inbox_lifecycle.store.session import Row
@@ -33,6 +44,10 @@ EVENT_COLUMNS = (
     " e.correlation_id, e.causation_id, e.idempotency_key, e.context_key"
 )
 EVENT_WIDTH = 20
+#: The same for pages that PostgreSQL gives in binary form, where an id would come as an object of its own.
+EVENT_COLUMNS_POSTGRESQL = EVENT_COLUMNS.replace("e.inbox_id,", "cast(e.inbox_id as text) as inbox_id,").replace(
+    "e.event_id,", "cast(e.event_id as text) as event_id,"
+)
 
 #: Columns of an attempt, of `inbox_attempts a`.
 ATTEMPT_COLUMNS = (
@@ -106,22 +121,25 @@ class OpenAttempt:
 
 def read_inbox(row: Row) -> Inbox:
     """The first columns of a row as an inbox."""
-    return Inbox(
-        id=InboxId(str(row[0])),
-        owner_id=row[1],
-        email_address=row[2],
-        email_domain=row[3],
-        email_domain_id=None if row[4] is None else str(row[4]),
-        email_domain_status=row[5],
-        provider=row[6],
-        provider_ref=row[7],
-        status=Status(row[8]),
-        warmup_status=WarmupStatus(row[9]),
-        version=row[10],
-        created_at=read_time_column(row[11]),
-        updated_at=read_time_column(row[12]),
-        erased_at=None if row[13] is None else read_time_column(row[13]),
+    pair = read_pair(row[8], row[9])
+    inbox: Inbox = _InboxDraft(
+        str(row[0]),
+        row[1],
+        row[2],
+        row[3],
+        None if row[4] is None else str(row[4]),
+        row[5],
+        row[6],
+        row[7],
+        pair.status,
+        pair.warmup_status,
+        row[10],
+        read_time_column(row[11]),
+        read_time_column(row[12]),
+        None if row[13] is None else read_time_column(row[13]),
     )
+    inbox.__class__ = Inbox
+    return inbox
 
 
 def read_seen(row: Row) -> Seen:
@@ -157,7 +175,7 @@ def read_attempt(row: Row) -> Attempt:
         event_version=row[10],
         to_disable=bool(row[11]),
         detail=None if row[12] is None else msgspec.json.decode(row[12]),
-        context=_context(row[13:19]),
+        context=read_context(row[13:19]),
     )
 
 
@@ -173,40 +191,80 @@ def read_event(row: Row) -> RecordedEvent:
         UnknownEvent: a newer version of the library wrote it.
         HistoryBroken: the entry is not what was written.
     """
-    inbox_id, version, name, schema = str(row[0]), row[1], row[3], row[4]
+    # Whoever replays a history reads a million of these: each column is looked at once.
+    known_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status, at = row[:10]
+    entry, inbox_id = bytes(row[10]), str(known_id)
+    current = decode_current(name, schema, entry)
+    if current is None:
+        event, recorded_at = _event_of(inbox_id, version, name, schema, entry), read_time_column(at)
+    else:
+        event = current[0].payload
+        # On SQLite a time is the text that the entry has too.
+        recorded_at = current[1] if at == current[0].recorded_at else read_time_column(at)
+    previous_hash = row[12]
+    recorded: RecordedEvent = _EventDraft(
+        inbox_id,
+        version,
+        str(event_id),
+        name,
+        schema,
+        event,
+        None if from_status is None else read_pair(from_status, from_warmup_status),
+        read_pair(status, warmup_status),
+        recorded_at,
+        read_context(row[13:19]),
+        bytes(row[11]),
+        None if previous_hash is None else bytes(previous_hash),
+        entry,
+    )
+    recorded.__class__ = RecordedEvent
+    return recorded
+
+
+def read_context(columns: Row) -> Context:
+    """A context from its columns, in the order of its fields.
+
+    Raises:
+        MalformedText: one holds what cannot be kept.
+    """
+    context: Context = _ContextDraft(*columns)
+    context.__class__ = Context
+    context.__post_init__()
+    return context
+
+
+def _event_of(inbox_id: str, version: int, name: str, schema: int, entry: bytes) -> InboxEvent:
     try:
-        event = decode_event(name, schema, decode_entry(bytes(row[10])).payload)
+        event = decode_event(name, schema, decode_entry(entry).payload)
     except UnreadableEntry as error:
         raise HistoryBroken(inbox_id, version, str(error)) from None
     if event is None:
         raise UnknownEvent(inbox_id, version, name, schema)
-    return RecordedEvent(
-        inbox_id=InboxId(inbox_id),
-        version=version,
-        event_id=EventId(str(row[2])),
-        name=name,
-        schema=schema,
-        event=event,
-        left=None if row[5] is None else Pair(Status(row[5]), WarmupStatus(row[6])),
-        reached=Pair(Status(row[7]), WarmupStatus(row[8])),
-        recorded_at=read_time_column(row[9]),
-        entry=bytes(row[10]),
-        hash=bytes(row[11]),
-        previous_hash=None if row[12] is None else bytes(row[12]),
-        context=_context(row[13:19]),
-    )
+    return event
 
 
-def _context(row: Row) -> Context:
-    owner_id, actor, reason, correlation_id, causation_id, idempotency_key = row
-    return Context(
-        owner_id=owner_id,
-        actor=actor,
-        reason=reason,
-        correlation_id=correlation_id,
-        causation_id=causation_id,
-        idempotency_key=idempotency_key,
-    )
+def draft_of(frozen: type) -> Any:
+    """A class whose objects take all fields in order and then become the frozen dataclass's, as it has the same slots.
+
+    A frozen dataclass sets field after field past itself, which takes longer than decoding the event; whoever replays
+    a million of them waits for that. To change the class of an object is allowed between classes of the same slots.
+    """
+    return make_dataclass(f"_{frozen.__name__}Draft", [field.name for field in fields(frozen)], slots=True)
+
+
+_InboxDraft = draft_of(Inbox)
+_EventDraft = draft_of(RecordedEvent)
+_ContextDraft = draft_of(Context)
+
+
+def read_pair(status: str, warmup_status: str) -> Pair:
+    """A pair from its words.
+
+    Raises:
+        ValueError: a word is unknown.
+    """
+    known = PAIRS.get((status, warmup_status))
+    return Pair(Status(status), WarmupStatus(warmup_status)) if known is None else known
 
 
 def read_time_column(value: object) -> datetime:
@@ -218,7 +276,9 @@ def read_time_column(value: object) -> datetime:
 
 def stored_bytes(value: object) -> bytes:
     """What stands in a column of bytes, where SQLite keeps anything that was put there."""
-    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="surrogateescape")
+    if isinstance(value, bytes):
+        return value
+    return bytes(value) if isinstance(value, memoryview) else str(value).encode(errors="surrogateescape")
 
 
 def stored_version(value: object) -> int:

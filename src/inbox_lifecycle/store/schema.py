@@ -88,6 +88,7 @@ def _email_domains(metadata: MetaData) -> None:
         PrimaryKeyConstraint("id", name="email_domains_pkey"),
         UniqueConstraint("owner_id", "domain", name="email_domains_owner_domain_key"),
         _one_of("email_domains_status_known", "status", DOMAIN_STATUSES),
+        Index("email_domains_domain", "domain"),
     )
 
 

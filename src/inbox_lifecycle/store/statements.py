@@ -66,17 +66,20 @@ class CommitWarmup:
     #: Seconds to wait for somebody else's lock, at most; SQLite has its busy timeout.
     patience: float
 
-    def run(self, session: Session) -> Inbox | None:
-        """The moved inbox; None where the fence or the swap missed."""
-        values = {
+    def values(self, session: Session) -> Values:
+        """Its parameters."""
+        return {
             **event_values(session, self.event),
             "seen_version": self.seen_version,
             "owner_id": self.owner_id,
             "attempt_id": self.attempt_id,
             "now": session.backend.time(self.now),
-            "patience": f"{max(1, int(self.patience * 1000))}ms",
+            "patience": milliseconds(self.patience),
         }
-        row = spelling(session).commit_warmup(session, values)
+
+    def run(self, session: Session) -> Inbox | None:
+        """The moved inbox; None where the fence or the swap missed."""
+        row = spelling(session).commit_warmup(session, self.values(session))
         return None if row is None else read_inbox(row)
 
 
@@ -89,6 +92,8 @@ class CommitMove:
     event: EncodedEvent
     seen_version: int
     owner_id: str | None
+    #: Seconds to wait for somebody else's lock, at most; a host's transaction and SQLite have their own ways.
+    patience: float
 
     def run(self, session: Session) -> Inbox | None:
         """The moved inbox; None where the swap missed."""
@@ -96,6 +101,7 @@ class CommitMove:
             **event_values(session, self.event),
             "seen_version": self.seen_version,
             "owner_id": self.owner_id,
+            "patience": milliseconds(self.patience),
         }
         row = spelling(session).commit_move(session, values)
         return None if row is None else read_inbox(row)
@@ -117,9 +123,9 @@ class RegisterInbox:
     provider_ref: str | None = field(repr=False)
     created_at: datetime
 
-    def run(self, session: Session) -> Inbox | None:
-        """The inbox; None where another call made the domain meanwhile, and the statement is to be run again."""
-        values = {
+    def values(self, session: Session) -> Values:
+        """Its parameters."""
+        return {
             **event_values(session, self.event),
             "owner_id": self.owner_id,
             "domain_id": self.domain_id,
@@ -130,7 +136,10 @@ class RegisterInbox:
             "provider_ref": self.provider_ref,
             "created_at": session.backend.time(self.created_at),
         }
-        row = spelling(session).register(session, values)
+
+    def run(self, session: Session) -> Inbox | None:
+        """The inbox; None where another call made the domain meanwhile, and the statement is to be run again."""
+        row = spelling(session).register(session, self.values(session))
         return None if row is None else read_inbox(row)
 
 
@@ -188,6 +197,11 @@ class ClearMark:
 def spelling(session: Session) -> ModuleType:
     """The module that spells statements for the session's database."""
     return sqlite if session.backend.is_sqlite else postgresql
+
+
+def milliseconds(seconds: float) -> str:
+    """As PostgreSQL's settings have it; zero would mean for ever."""
+    return f"{max(1, int(seconds * 1000))}ms"
 
 
 def context_values(context: Context) -> dict[str, object]:

@@ -7,7 +7,15 @@ from typing import ClassVar
 
 from inbox_lifecycle.domain import Inbox
 from inbox_lifecycle.store import reads
-from inbox_lifecycle.store.rows import ATTEMPT_WIDTH, EVENT_WIDTH, INBOX_WIDTH, read_inbox, stored_bytes, stored_version
+from inbox_lifecycle.store.rows import (
+    ATTEMPT_WIDTH,
+    EVENT_WIDTH,
+    INBOX_WIDTH,
+    draft_of,
+    read_inbox,
+    stored_bytes,
+    stored_version,
+)
 from inbox_lifecycle.store.session import Row, Session
 
 
@@ -98,15 +106,16 @@ class EventsToVerify:
     until: str
     limit: int
 
-    def run(self, session: Session) -> tuple[StoredEvent, ...]:
-        """The events, in order of inbox and version."""
+    def run(self, session: Session) -> list[Row]:
+        """The events' rows, in order of inbox and version, for `stored_event`."""
         values = {
             "after": self.after,
             "after_version": self.after_version,
             "until": self.until,
             "limit": self.limit,
         }
-        return tuple(_stored_event(row) for row in session.all(reads.VERIFY_EVENTS, values))
+        template = reads.VERIFY_EVENTS_SQLITE if session.backend.is_sqlite else reads.VERIFY_EVENTS_POSTGRESQL
+        return session.page(template, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,23 +223,34 @@ def _stored_inbox(row: Row) -> StoredInbox | UnreadableInbox:
     return StoredInbox(inbox, stored_bytes(row[14]), address_key, domain_owner_id, newest)
 
 
-def _stored_event(row: Row) -> StoredEvent:
-    return StoredEvent(
-        inbox_id=str(row[0]),
-        version=stored_version(row[1]),
-        event_id=str(row[2]),
-        name=row[3],
-        schema=row[4],
-        left=None if row[5] is None else (row[5], row[6]),
-        reached=(row[7], row[8]),
-        recorded_at=row[9],
-        entry=stored_bytes(row[10]),
-        hash=stored_bytes(row[11]),
-        previous_hash=None if row[12] is None else stored_bytes(row[12]),
-        context=tuple(row[13:19]),
-        context_key=None if row[19] is None else stored_bytes(row[19]),
-        erased=any(row[EVENT_WIDTH:]),
+def place_of(row: Row) -> tuple[str, int]:
+    """Inbox and version of a row of `EventsToVerify`."""
+    return str(row[0]), stored_version(row[1])
+
+
+def stored_event(row: Row) -> StoredEvent:
+    """A row of `EventsToVerify`; made one by one, so that a page of them is never held."""
+    event: StoredEvent = _EventDraft(
+        str(row[0]),
+        stored_version(row[1]),
+        str(row[2]),
+        row[3],
+        row[4],
+        None if row[5] is None else (row[5], row[6]),
+        (row[7], row[8]),
+        row[9],
+        stored_bytes(row[10]),
+        stored_bytes(row[11]),
+        None if row[12] is None else stored_bytes(row[12]),
+        tuple(row[13:19]),
+        None if row[19] is None else stored_bytes(row[19]),
+        any(row[EVENT_WIDTH:]),
     )
+    event.__class__ = StoredEvent
+    return event
+
+
+_EventDraft = draft_of(StoredEvent)
 
 
 def _stored_attempt(row: Row) -> StoredAttempt:

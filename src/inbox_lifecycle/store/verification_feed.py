@@ -8,12 +8,12 @@ from typing import ClassVar
 from inbox_lifecycle.store.feed import LEVELS
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.rows import stored_bytes, stored_version
-from inbox_lifecycle.store.session import Session
+from inbox_lifecycle.store.session import Row, Session
 
 # A position with its event's hash, and the position of the inbox's event before it. Not by joins: on tables that were
 # never analysed they would read all of both for every page.
-FEED = """
-select f.position, f.inbox_id, f.version, f.leaf_hash,
+_FEED = """
+select f.position, {inbox_id}, f.version, f.leaf_hash,
        (select e.hash from {s}inbox_events e where e.inbox_id = f.inbox_id and e.version = f.version),
        (select p.position from {s}inbox_feed p where p.inbox_id = f.inbox_id and p.version = f.version - 1)
 from {s}inbox_feed f
@@ -21,6 +21,9 @@ where f.position >= cast(:begin as bigint) and f.position < cast(:size as bigint
 order by f.position
 limit cast(:limit as integer)
 """
+
+FEED_POSTGRESQL = _FEED.replace("{inbox_id}", "cast(f.inbox_id as text)")
+FEED_SQLITE = _FEED.replace("{inbox_id}", "f.inbox_id")
 
 # One statement, so that a sealer that moves an event from the queue to the feed is seen before it or after it.
 UNFED = """
@@ -72,6 +75,9 @@ select i.id from {s}inboxes i where i.id <= cast(:first as {id}) or i.id > cast(
 union
 select e.inbox_id from {s}inbox_events e where e.inbox_id <= cast(:first as {id}) or e.inbox_id > cast(:last as {id})
 """
+
+
+_HASH_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,20 +164,38 @@ class FeedToVerify:
     size: int
     limit: int
 
-    def run(self, session: Session) -> tuple[StoredPosition, ...]:
-        """The positions, in order."""
-        rows = session.all(FEED, {"begin": self.begin, "size": self.size, "limit": self.limit})
-        return tuple(
-            StoredPosition(
-                position=row[0],
-                inbox_id=str(row[1]),
-                version=stored_version(row[2]),
-                leaf_hash=stored_bytes(row[3]),
-                event_hash=None if row[4] is None else stored_bytes(row[4]),
-                previous=row[5],
-            )
-            for row in rows
-        )
+    def run(self, session: Session) -> list[Row]:
+        """The positions' rows, in order, for `leaf_of` and `stored_position`."""
+        template = FEED_SQLITE if session.backend.is_sqlite else FEED_POSTGRESQL
+        values = {"begin": self.begin, "size": self.size, "limit": self.limit}
+        return session.page(template, values)
+
+
+def sound_leaf(row: Row, expected: int) -> bytes | None:
+    """The leaf hash of a row of `FeedToVerify` with which nothing is wrong, standing at the expected position."""
+    position, _, version, leaf_hash, event_hash, previous = row
+    if (
+        position == expected
+        and isinstance(leaf_hash, bytes)
+        and len(leaf_hash) == _HASH_LENGTH
+        and event_hash == leaf_hash
+        and isinstance(version, int)
+        and (version <= 1 or (previous is not None and previous <= position))
+    ):
+        return leaf_hash
+    return None
+
+
+def stored_position(row: Row) -> StoredPosition:
+    """A row of `FeedToVerify`."""
+    return StoredPosition(
+        position=row[0],
+        inbox_id=str(row[1]),
+        version=stored_version(row[2]),
+        leaf_hash=stored_bytes(row[3]),
+        event_hash=None if row[4] is None else stored_bytes(row[4]),
+        previous=row[5],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

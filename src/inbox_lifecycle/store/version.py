@@ -10,7 +10,7 @@ from __future__ import annotations
 from inbox_lifecycle.errors import SchemaMismatch
 
 #: The revision that this code was written against.
-HEAD = "1.0006"
+HEAD = "1.0008"
 
 #: Alembic's version table, in our schema: it must not meet a host's own.
 VERSION_TABLE = "inbox_lifecycle_alembic_version"
