@@ -41,7 +41,7 @@ echo "environment $(1) ($$("$$python" --version 2>&1))"; \
 "$$python" -m venv --clear $(1)
 endef
 
-.PHONY: help demo test check proof mutants bench bench-bulk bench-history diagrams test-pooler test-older lock format clean
+.PHONY: help demo test check proof mutants bench bench-bulk bench-history bench-scale diagrams test-pooler test-older lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,10 @@ bench-bulk: $(READY) ## retry a thousand stuck inboxes through everything that g
 
 bench-history: $(READY) ## seal, sign and verify a million events on both databases, and print the figures (some minutes)
 	@$(BIN)/python -m benchmarks.history
+
+# SCALE takes the options that `python -m benchmarks.scale --help` tells. Twenty GB of disk in all, or --folder elsewhere.
+bench-scale: $(READY) ## compare ten million events with ten thousand on PostgreSQL, and print the figures (half an hour)
+	@$(BIN)/python -m benchmarks.scale $(SCALE)
 
 diagrams: $(READY) ## draw diagrams/ again from the rules
 	@$(BIN)/python -m inbox_lifecycle.diagram diagrams

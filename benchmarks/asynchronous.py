@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 import psycopg
 
-from benchmarks.commit import RAW, Said, expect, raw_stock
+from benchmarks.commit import RAW, expect, raw_stock
 from benchmarks.harness import AnyContestant, AsyncContestant, AsyncWork, Group, Role, Setting
 from benchmarks.ours import shared_async
+from benchmarks.spoken import Said
 from benchmarks.stock import analyze, open_stock
 
 OURS = "inbox-lifecycle, async recording"
@@ -42,7 +43,7 @@ def _raw_worker(url: str) -> Callable[[], AbstractAsyncContextManager[AsyncWork]
             connection.cursor() as cursor,
         ):
 
-            async def work(statements: Sequence[Said]) -> None:
+            async def work(statements: Said) -> None:
                 for text, values in statements:
                     await cursor.execute(text, values)
                     expect(await cursor.fetchone())

@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from benchmarks.harness import Measured, Role, Setting, Stage, WholeGroup
 from benchmarks.making import COLUMNS, event_row
 from benchmarks.ours import acceptor, recording, terms, url_of
+from benchmarks.spoken import Said, spoken
 from benchmarks.stock import OWNER, PROVIDER, Claimed, Stock, analyze, open_stock
 from inbox_lifecycle import Inboxes, NewInbox
 from inbox_lifecycle.drivers.sync import SyncDriver
@@ -29,8 +30,7 @@ from inbox_lifecycle.facade.assembly import open_database
 from inbox_lifecycle.lifecycle.bulk_recording import Accepted, record_all
 from inbox_lifecycle.lifecycle.record import commit_of
 from inbox_lifecycle.store.bulk import CommitWarmups
-from inbox_lifecycle.store.engine import make_engine
-from inbox_lifecycle.store.session import DEFAULT_SCHEMA, Session, backend_for
+from inbox_lifecycle.store.session import DEFAULT_SCHEMA
 
 #: Inboxes at once, and one after the other.
 MANY, SINGLES = 1_000, 200
@@ -60,20 +60,6 @@ _Make = Callable[[int], Sequence[Any]]
 
 
 @contextmanager
-def open_moves(setting: Setting) -> Iterator[list[Stage]]:
-    """All on one database that knows its own size."""
-    with _postgresql_moves(setting, analyzed=True) as stages:
-        yield stages
-
-
-@contextmanager
-def open_unknown(setting: Setting) -> Iterator[list[Stage]]:
-    """All on one database that was never analysed."""
-    with _postgresql_moves(setting, analyzed=False) as stages:
-        yield stages
-
-
-@contextmanager
 def open_sqlite_moves(setting: Setting) -> Iterator[list[Stage]]:
     """All on one file."""
     path = setting.sqlite()
@@ -94,21 +80,8 @@ def open_sqlite_moves(setting: Setting) -> Iterator[list[Stage]]:
 
 
 @contextmanager
-def open_births(setting: Setting) -> Iterator[list[Stage]]:
-    """Both by one facade on one database."""
-    with _births(setting.postgresql(), setting) as stages:
-        yield stages
-
-
-@contextmanager
-def open_sqlite_births(setting: Setting) -> Iterator[list[Stage]]:
-    """Both by one facade on one file."""
-    with _births(url_of(setting.sqlite()), setting) as stages:
-        yield stages
-
-
-@contextmanager
-def _postgresql_moves(setting: Setting, *, analyzed: bool) -> Iterator[list[Stage]]:
+def open_moves(setting: Setting, *, analyzed: bool) -> Iterator[list[Stage]]:
+    """All on one database, which knows the size of its tables or not."""
     url = setting.postgresql()
     with ExitStack() as exits:
         if not analyzed:
@@ -157,7 +130,9 @@ def _recorders(database: str | Path, stock: Stock, exits: ExitStack) -> list[_Co
 
 
 @contextmanager
-def _births(url: str, setting: Setting) -> Iterator[list[Stage]]:
+def open_births(setting: Setting, *, kind: str) -> Iterator[list[Stage]]:
+    """Both by one facade on one database."""
+
     def make(count: int) -> list[NewInbox]:
         # Ten of a domain.
         numbers = [next(_NUMBERS) for _ in range(count)]
@@ -165,7 +140,7 @@ def _births(url: str, setting: Setting) -> Iterator[list[Stage]]:
             NewInbox(email_address=f"box{number}@d{number // 10}.example.com", provider=PROVIDER) for number in numbers
         ]
 
-    with Inboxes(url) as inboxes:
+    with Inboxes(url_of(setting.sqlite()) if kind == "sqlite" else setting.postgresql()) as inboxes:
 
         def together(rows: Sequence[Any]) -> None:
             _expect(set(inboxes.register_many(rows, owner_id=OWNER).outcomes) == {"born"})
@@ -212,34 +187,9 @@ def _statement(claimed: Sequence[Claimed]) -> CommitWarmups:
     return CommitWarmups(commits=commits, patience=_TERMS.recording_budget)
 
 
-class _Notes:
-    """Stands for a cursor that finds everything, and only notes what it is told to execute."""
-
-    rowcount = MANY
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, Any]] = []
-
-    def execute(self, text: str, values: Any) -> None:
-        """Note it."""
-        self.said.append((text, values))
-
-    executemany = execute
-
-    def fetchall(self) -> list[Any]:
-        """Nothing was executed."""
-        return []
-
-
-def _spoken(database: str | Path) -> Callable[[Sequence[Claimed]], list[tuple[str, Any]]]:
-    backend = backend_for(make_engine(url_of(database)).dialect)
-
-    def said(claimed: Sequence[Claimed]) -> list[tuple[str, Any]]:
-        notes = _Notes()
-        _statement(claimed).run(Session(cast("DBAPICursor", notes), backend))
-        return notes.said
-
-    return said
+def _spoken(database: str | Path) -> Callable[[Sequence[Claimed]], Said]:
+    said = spoken(database, rowcount=MANY)
+    return lambda claimed: said(_statement(claimed))
 
 
 def _raw(connection: psycopg.Connection[Any]) -> _Work:
@@ -314,7 +264,7 @@ GROUPS = (
         name="bulk",
         work="Accepted retries made durable, guards and all, each on an inbox of its own (fsync on).",
         unit="inboxes",
-        open=open_moves,
+        open=partial(open_moves, analyzed=True),
         base=ALONE,
         budget=12.0,
         remarks=(*_REMARKS, *_RAW_REMARKS),
@@ -323,7 +273,7 @@ GROUPS = (
         name="bulk, never analysed",
         work="The same on tables of which the planner has no statistics.",
         unit="inboxes",
-        open=open_unknown,
+        open=partial(open_moves, analyzed=False),
         base=ALONE,
         budget=12.0,
         remarks=(*_REMARKS, *_RAW_REMARKS),
@@ -341,7 +291,7 @@ GROUPS = (
         name="births",
         work="New inboxes put on record, checked, encoded and durable (fsync on), ten of a domain.",
         unit="inboxes",
-        open=open_births,
+        open=partial(open_births, kind="postgresql"),
         base=REGISTER,
         budget=8.0,
     ),
@@ -349,7 +299,7 @@ GROUPS = (
         name="births, SQLite",
         work="The same in a file (WAL, synchronous FULL).",
         unit="inboxes",
-        open=open_sqlite_births,
+        open=partial(open_births, kind="sqlite"),
         base=REGISTER,
         budget=5.0,
     ),

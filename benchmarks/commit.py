@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, cast
 
 import psycopg
 from psycopg import sql
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from benchmarks.distance import away
 from benchmarks.harness import AnyContestant, Contestant, Group, Role, Setting, Work
 from benchmarks.ours import AtOnce, acceptor, ids, recording, shared, terms
+from benchmarks.spoken import Said, spoken
 from benchmarks.stock import CONTEXT, OWNER, Claimed, Stock, analyze, open_stock
 from inbox_lifecycle import Inboxes
 from inbox_lifecycle.domain import AttemptId, AttemptKind
 from inbox_lifecycle.drivers.sync import SyncDriver
 from inbox_lifecycle.facade.assembly import open_database
-from inbox_lifecycle.flow import Statement, once
+from inbox_lifecycle.flow import Once, once
 from inbox_lifecycle.ids import new_id
 from inbox_lifecycle.lifecycle.record import commit_of
-from inbox_lifecycle.store.engine import make_engine
-from inbox_lifecycle.store.session import DEFAULT_SCHEMA, Session, backend_for
+from inbox_lifecycle.store.session import DEFAULT_SCHEMA
 from inbox_lifecycle.store.statements import CommitWarmup, OpenTheAttempt
 
 LEVELS = (1, 8, 32)
@@ -34,16 +32,14 @@ _FEW = 50
 _EVENT_BYTES = 580
 _TERMS = terms()
 
-STATEMENT = "inbox-lifecycle, its statement"
+STATEMENT = "inbox-lifecycle, same statement"
+TOGETHER = "inbox-lifecycle, statements together"
 RECORDING = "inbox-lifecycle, recording"
 RAW = "psycopg, same statement"
 UNGUARDED = "psycopg, same statement, no guards"
 BY_HAND = "psycopg, four trips by hand"
 RETRY = "inbox-lifecycle, retry_warmup"
 TWO = "psycopg, its two statements"
-
-#: A text and its parameters, as a driver is given them.
-Said = tuple[str, Any]
 
 _HAND_TABLES = """
 create schema if not exists by_hand;
@@ -124,8 +120,9 @@ def open_retry(setting: Setting) -> Iterator[list[AnyContestant]]:
 def _contestants(url: str, stock: Stock, exits: ExitStack, far: str | None = None) -> list[AnyContestant]:
     there = far or url
     return [
+        Contestant(name=STATEMENT, role=Role.OURS, stock=_statement_stock(stock), worker=shared(_alone(there, exits))),
         Contestant(
-            name=STATEMENT, role=Role.OURS, stock=_statement_stock(stock), worker=shared(_statement_work(there, exits))
+            name=TOGETHER, role=Role.OURS, stock=_statement_stock(stock), worker=shared(_together(there, exits))
         ),
         Contestant(
             name=RECORDING,
@@ -153,22 +150,30 @@ def _statement_stock(stock: Stock) -> Callable[[int], Sequence[CommitWarmup]]:
     return lambda count: [_commit(claimed) for claimed in stock.claimed(count)]
 
 
-def _statement_work(url: str, exits: ExitStack) -> Work:
+def _alone(url: str, exits: ExitStack) -> Work:
+    """As a call does that nobody else is beside: a statement of its own."""
+    database = open_database(url, None)
+    exits.callback(database.close)
+    return lambda statement: database.perform_alone(Once(statement))
+
+
+def _together(url: str, exits: ExitStack) -> Work:
+    """As calls do that come at the same time: those that would wait share a statement."""
     driver = SyncDriver(open_database(url, None), None)
     exits.callback(driver.close)
     return lambda statement: driver.run(once(statement))
 
 
-def raw_stock(url: str, stock: Stock) -> Callable[[int], Sequence[list[Said]]]:
+def raw_stock(url: str, stock: Stock) -> Callable[[int], Sequence[Said]]:
     """Inboxes with open attempts, and what records them, in the words that the library says to the driver."""
-    said = _spoken(url)
-    return lambda count: [[said(_commit(claimed))] for claimed in stock.claimed(count)]
+    said = spoken(url)
+    return lambda count: [said(_commit(claimed)) for claimed in stock.claimed(count)]
 
 
-def _two_stock(url: str, stock: Stock) -> Callable[[int], Sequence[list[Said]]]:
-    said = _spoken(url)
+def _two_stock(url: str, stock: Stock) -> Callable[[int], Sequence[Said]]:
+    said = spoken(url)
 
-    def make(count: int) -> list[list[Said]]:
+    def make(count: int) -> list[Said]:
         made = []
         for seen in stock.inboxes(count):
             now = _TERMS.clock()
@@ -182,38 +187,10 @@ def _two_stock(url: str, stock: Stock) -> Callable[[int], Sequence[list[Said]]]:
                 lease=_TERMS.call_budget,
                 context=CONTEXT,
             )
-            made.append([said(opening), said(_commit(claimed))])
+            made.append([*said(opening), *said(_commit(claimed))])
         return made
 
     return make
-
-
-class _Notes:
-    """Stands for a cursor, and only notes what it is told to execute: the library's own words, for the bare driver."""
-
-    rowcount = 0
-
-    def __init__(self) -> None:
-        self.said: list[Said] = []
-
-    def execute(self, text: str, values: Any) -> None:
-        """Note it."""
-        self.said.append((text, values))
-
-    def fetchone(self) -> None:
-        """Nothing was executed."""
-
-
-def _spoken(url: str) -> Callable[[Statement[Any]], Said]:
-    backend = backend_for(make_engine(url).dialect)
-
-    def said(statement: Statement[Any]) -> Said:
-        notes = _Notes()
-        statement.run(Session(cast("DBAPICursor", notes), backend))
-        (only,) = notes.said
-        return only
-
-    return said
 
 
 def _raw_worker(url: str) -> Callable[[], AbstractContextManager[Work]]:
@@ -223,7 +200,7 @@ def _raw_worker(url: str) -> Callable[[], AbstractContextManager[Work]]:
     def worker() -> Iterator[Work]:
         with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
 
-            def work(statements: Sequence[Said]) -> None:
+            def work(statements: Said) -> None:
                 for text, values in statements:
                     cursor.execute(text, values)
                     expect(cursor.fetchone())
@@ -297,8 +274,9 @@ GROUPS = (
         levels=LEVELS,
         budget=55.0,
         remarks=(
-            f"{STATEMENT}: the statement is ready; what is measured is the driver and what it makes of the answer.",
-            f"{RECORDING}: the event made, encoded and hashed too, as in a call whose provider has accepted.",
+            f"{STATEMENT}: it is ready; what is measured is the driver and what it makes of the answer.",
+            f"{TOGETHER}: as calls do; from three at once on, those that would wait share another statement.",
+            f"{RECORDING}: the same, with the event made, encoded and hashed, as once the provider has accepted.",
             f"{RAW}: the very words and parameters that the library says, on a kept connection and cursor.",
             f"{UNGUARDED}: on the same tables and indexes without triggers, foreign keys and checks.",
             f"{BY_HAND}: BEGIN, UPDATE (version compared), INSERT, COMMIT on two plain tables, and nothing else.",

@@ -34,12 +34,12 @@ def away(url: str, folder: Path, *, milliseconds: float) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - this very module
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
-            # It says so when it listens.
-            process.stdout.readline()
+            if not process.stdout.readline():
+                raise RuntimeError("the relay did not start")
             yield parts._replace(query=f"host={quote(str(there), safe='')}").geturl()
         finally:
             process.kill()
-            (there / SOCKET).unlink()
+            (there / SOCKET).unlink(missing_ok=True)
             there.rmdir()
 
 

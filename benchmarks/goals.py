@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from benchmarks import asynchronous, bulk_moves, commands, commit, sequencing, sqlite, startup, writers
+from benchmarks import asynchronous, bulk_moves, commands, commit, replay, sequencing, sqlite, startup, writers
 
 
 class Statistic(StrEnum):
@@ -65,7 +65,8 @@ def _at(levels: Mapping[int, float], **same: Any) -> list[Goal]:
 GOALS: tuple[Goal, ...] = (
     *_at({1: 0.9, 8: 0.9, 32: 0.85}, group="commit", contestant=commit.STATEMENT, base=commit.RAW),
     *_at({1: 0.8, 8: 0.75, 32: 0.65}, group="commit", contestant=commit.RAW, base=commit.UNGUARDED),
-    *_at({1: 0.9, 8: 0.9}, group="commit", contestant=commit.RECORDING, base=commit.BY_HAND),
+    *_at({1: 0.9, 8: 0.9, 32: 0.85}, group="commit", contestant=commit.RECORDING, base=commit.RAW),
+    *_at({1: 0.9, 8: 0.9, 32: 0.9}, group="commit", contestant=commit.RECORDING, base=commit.BY_HAND),
     *_at({1: 1.0, 8: 1.0}, group="commit, 1 ms away", contestant=commit.RECORDING, base=commit.BY_HAND),
     Goal(
         group="retry",
@@ -89,6 +90,10 @@ GOALS: tuple[Goal, ...] = (
     Goal(group="bulk, never analysed", contestant=bulk_moves.TOGETHER, base=bulk_moves.ALONE, at_least=12.0),
     # Within 1.5 times as long.
     *_at({1: 1 / 1.5, 8: 1 / 1.5}, group="sqlite", contestant=sqlite.OURS_ASYNC, base=sqlite.OURS),
+    Goal(group=replay.POSTGRESQL, contestant=replay.FOLDED, base=replay.CURSOR, at_least=0.45),
+    Goal(group=replay.POSTGRESQL, contestant=replay.VERIFIED, base=replay.CURSOR, at_least=0.25),
+    Goal(group=replay.SQLITE, contestant=replay.FOLDED, base=replay.FETCHMANY, at_least=0.35),
+    Goal(group=replay.SQLITE, contestant=replay.VERIFIED, base=replay.FETCHMANY, at_least=0.25),
     *(
         Goal(group=startup.IMPORTING, contestant=each, statistic=Statistic.FACT, fact=startup.FOREIGN, at_most=few)
         for each, few in startup.IMPORTS.items()

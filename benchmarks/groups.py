@@ -7,7 +7,7 @@ from importlib import import_module
 from benchmarks.harness import AnyGroup
 
 #: Modules of this package with a tuple `GROUPS`.
-MODULES = ("commit", "asynchronous", "writers", "commands", "sqlite", "bulk_moves", "sequencing", "startup")
+MODULES = ("commit", "asynchronous", "writers", "commands", "sqlite", "bulk_moves", "sequencing", "replay", "startup")
 
 
 def all_groups() -> list[AnyGroup]:

@@ -86,7 +86,8 @@ def _run_group(group: Group, server: Server, effort: Effort) -> list[Figure]:
         with Place.taken(server, smoke=True, counts=True) as place, _opened(group, place) as counted:
             trips = _trips(counted, place)
     names = list(dict.fromkeys(course.contestant.name for course in courses))
-    figures = [_figure(course, trips[course.contestant.name]) for course in courses]
+    # Counted with one at a time, and true of that alone: several at once may share a trip.
+    figures = [_figure(course, trips[course.contestant.name] if course.level == 1 else None) for course in courses]
     return sorted(figures, key=lambda figure: (names.index(figure.contestant), figure.level))
 
 

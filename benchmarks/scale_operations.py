@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -93,7 +94,6 @@ class World:
     positions: list[int] = field(init=False)
     marks: list[str] = field(init=False)
     chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - chooses inboxes, no secret
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.inboxes = Inboxes(self.url, Prompt(), signer=self.signer)
@@ -127,7 +127,7 @@ class World:
 
     def new_address(self) -> str:
         """One that no inbox has."""
-        return f"new-{next(self._numbers)}-{self.chance.getrandbits(40)}@mail-0.example.com"
+        return f"new-{uuid4().hex}@mail-0.example.com"
 
     def close(self) -> None:
         """Let go of the connections."""

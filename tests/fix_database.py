@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.databases import Postgres, SqliteFiles, TestDatabase
+from tests.support.emptied import Emptied
+from tests.support.scratch import scratch_folder
 
 KINDS = ("sqlite", "postgresql")
 
@@ -17,18 +16,26 @@ KINDS = ("sqlite", "postgresql")
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL for the whole session."""
-    # A short path: the server's socket lies in it, and sockets have paths of at most 100 characters or so.
-    folder = Path(tempfile.mkdtemp(prefix="ilpg"))
-    server = Postgres(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder("ilpg") as folder:
+        server = Postgres(folder)
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
-def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+def shared_postgres(postgres: Postgres) -> Iterator[Emptied]:
+    """A migrated database on PostgreSQL that is emptied after each test; one that changes its schema needs its own."""
+    with postgres.fresh() as database:
+        shared = Emptied(database)
+        yield shared
+        shared.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_files() -> Iterator[SqliteFiles]:
     """SQLite files for the whole session."""
-    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+    with scratch_folder("ilsq") as folder:
+        yield SqliteFiles(folder)
 
 
 @pytest.fixture(params=KINDS)

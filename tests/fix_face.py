@@ -1,9 +1,20 @@
-"""Facades: each test of the contract runs sync and async, on SQLite and on PostgreSQL, against the sandbox."""
+"""Facades: each test of the contract runs sync and async, on SQLite and on PostgreSQL, against the sandbox.
+
+That is four times. Where a test is about what a call means, the two facades are one flow, and each database has its own
+SQL: a file of such tests is marked `pairwise`. Each case of it then runs twice, so that both facades and both databases
+are met, either as sync on PostgreSQL and async on SQLite or the other way round; which of the two is drawn from the
+test's name, so that a file meets all four. With `--full` every case runs four times.
+
+Whatever is about a driver runs four times always: transactions of a host's, streams, cancelling, waiting, threads and
+tasks at once, errors of a database; and so does the promise itself, of the gate and of idempotency.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -14,7 +25,45 @@ from tests.support.faces import AnyFace, LoopThread, make_face
 
 MODES = ("sync", "async")
 
+Pair = tuple[str, str]
+#: Each facade once and each database once.
+PAIRS: tuple[frozenset[Pair], frozenset[Pair]] = (
+    frozenset({("sync", "postgresql"), ("async", "sqlite")}),
+    frozenset({("sync", "sqlite"), ("async", "postgresql")}),
+)
+
 MakeFace = Callable[..., AnyFace]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a file that is `pairwise` leaves out."""
+    if config.getoption("--full"):
+        return
+    cases: dict[str, dict[Pair, pytest.Item]] = defaultdict(dict)
+    for item in items:
+        if item.get_closest_marker("pairwise") and (pair := _pair_of(item)):
+            cases[_case_of(item, pair)][pair] = item
+    left_out = {
+        item
+        for case, faces in cases.items()
+        # Two only have been chosen already.
+        if len(faces) == sum(map(len, PAIRS))
+        for pair, item in faces.items()
+        if pair not in PAIRS[crc32(case.encode()) % len(PAIRS)]
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _pair_of(item: pytest.Item) -> Pair | None:
+    chosen = getattr(getattr(item, "callspec", None), "params", {})
+    return (chosen["make"], chosen["database"]) if {"make", "database"} <= chosen.keys() else None
+
+
+def _case_of(item: pytest.Item, pair: Pair) -> str:
+    """The test with its other parameters."""
+    test, _, parameters = item.nodeid.partition("[")
+    return f"{test}[{'-'.join(word for word in parameters[:-1].split('-') if word not in pair)}]"
 
 
 @pytest.fixture(scope="session")

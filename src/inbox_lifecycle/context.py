@@ -59,13 +59,15 @@ class Context:
 
     def canonical(self) -> bytes:
         """The bytes that the commitment covers: what is known, as canonical JSON."""
-        # All texts were checked as it was made, and the fields below are those of `as_dict` in order.
+        # All texts were checked as it was made.
         return _ENCODER.encode(
             _Known(self.actor, self.causation_id, self.correlation_id, self.idempotency_key, self.owner_id, self.reason)
         )
 
 
 class _Known(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is known, in the order of RFC 8785."""
+
     actor: str | None = None
     causation_id: str | None = None
     correlation_id: str | None = None

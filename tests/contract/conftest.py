@@ -7,23 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fix_database import KINDS
-from tests.support.databases import Postgres, TestDatabase
-from tests.support.emptied import empty
+from tests.support.databases import TestDatabase
+from tests.support.emptied import Emptied
 from tests.support.store import Store
 
 
-@pytest.fixture(scope="session")
-def shared_postgres_database(postgres: Postgres) -> Iterator[TestDatabase]:
-    """A migrated database on PostgreSQL for the whole suite; a test that changes its settings needs one of its own."""
-    with postgres.fresh() as shared:
-        yield shared
-
-
 @pytest.fixture
-def emptied_postgres_database(shared_postgres_database: TestDatabase) -> Iterator[TestDatabase]:
+def emptied_postgres_database(shared_postgres: Emptied) -> Iterator[TestDatabase]:
     """A migrated database without a row, on PostgreSQL alone."""
-    yield shared_postgres_database
-    empty(shared_postgres_database)
+    yield shared_postgres.database
+    shared_postgres.empty()
 
 
 @pytest.fixture(params=KINDS)

@@ -51,6 +51,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 
 def test_accepted_retry_returns_the_row_as_it_stands(face: AnyFace) -> None:
     """The answer is the refreshed row with its domain, not the row that was loaded."""

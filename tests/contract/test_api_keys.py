@@ -22,6 +22,8 @@ from tests.support.faces import AnyFace
 from tests.support.steps import NOW
 from tests.support.store import Store
 
+pytestmark = pytest.mark.pairwise
+
 PAST = "2020-01-01T00:00:00.000000Z"
 NOWHERE = {"sqlite": "sqlite:////nowhere/at/all.db", "postgresql": "postgresql://nobody@/none?host=/nowhere"}
 

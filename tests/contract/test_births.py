@@ -33,6 +33,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 
 def test_registered_inbox_stands_pending_with_its_first_event(make: MakeFace) -> None:
     """A birth gives the row at version 1 and the event that explains it."""

@@ -36,6 +36,8 @@ from tests.support.stuck import (
     stuck,
 )
 
+pytestmark = pytest.mark.pairwise
+
 #: More than one batch, and less than two.
 SOME = 103
 

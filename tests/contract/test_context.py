@@ -30,6 +30,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace, LoopThread
 
+pytestmark = pytest.mark.pairwise
+
 
 def contexts(face: AnyFace, inbox: Inbox) -> list[Context]:
     """What stands beside each event."""

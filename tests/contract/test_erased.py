@@ -27,6 +27,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 #: A call of the owner's.
 Call = Callable[[AnyFace, Inbox], object]
 

@@ -40,6 +40,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 BEA = "bea@mail.example.com"
 PAIRS = [Pair(*words) for words in itertools.product(Status, WarmupStatus)]
 

@@ -24,6 +24,8 @@ from tests.support.exporting import FORMS, TRAP, WHATS, Scene, left_open, make_s
 from tests.support.feeding import whole
 from tests.support.store import Store
 
+pytestmark = pytest.mark.pairwise
+
 
 @pytest.fixture
 def scene(make: MakeFace, provider_sandbox: Sandbox) -> Scene:

@@ -23,6 +23,8 @@ from tests.support.faces import AnyFace, Face
 from tests.support.feeding import an_auditor, lead_on, led, places, sealed, whole
 from tests.support.store import Store
 
+pytestmark = pytest.mark.pairwise
+
 on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 

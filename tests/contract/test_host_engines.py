@@ -35,6 +35,7 @@ from tests.support.contract import (
     together,
 )
 from tests.support.databases import TestDatabase
+from tests.support.emptied import Emptied
 from tests.support.faces import AnyFace, AwaitedFace, Face, LoopThread
 from tests.support.hosts import host_async_engine, host_url
 
@@ -160,9 +161,9 @@ def test_sync_engine_serves_the_async_facade(
 
 
 @pytest.fixture
-def async_engine(shared_postgres_database: TestDatabase, loop_thread: LoopThread) -> Iterator[AsyncEngine]:
+def async_engine(shared_postgres: Emptied, loop_thread: LoopThread) -> Iterator[AsyncEngine]:
     """An AsyncEngine of the host's."""
-    with host_async_engine(shared_postgres_database, loop_thread) as engine:
+    with host_async_engine(shared_postgres.database, loop_thread) as engine:
         yield engine
 
 

@@ -46,6 +46,8 @@ from tests.support.faces import AnyFace, LoopThread
 from tests.support.hosts import hosting
 from tests.support.launches import BO, CAMPAIGN, CY, attempts, failed, launch, outcomes, senders
 
+pytestmark = pytest.mark.pairwise
+
 
 def test_launch_is_the_providers_and_stays_on_record(
     face: AnyFace, database: TestDatabase, provider_sandbox: Sandbox

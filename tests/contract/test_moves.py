@@ -39,6 +39,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 BY_HAND: dict[str, Any] = {"status": "active", "warmup_status": "active", "reason": "by hand"}
 
 #: Every move of an operator, with what it needs.

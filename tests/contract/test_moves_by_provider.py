@@ -30,6 +30,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 
 @pytest.mark.parametrize(
     "code", [WarmupCode.PAUSED, WarmupCode.BANNED, WarmupCode.SUSPENDED], ids=["paused", "banned", "suspended"]

@@ -23,6 +23,8 @@ from tests.support.contract import ANA, OWNER, WARMING, attempt_on, born, crossw
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 #: Longer than any adapter here waits.
 FOREVER = 60.0
 

@@ -38,6 +38,8 @@ from tests.support.rewriting import rewrite
 from tests.support.steps import terms
 from tests.support.store import Store
 
+pytestmark = pytest.mark.pairwise
+
 SIGNER = Signer.from_text(LOG.signer_text)
 BANNED = Pair(Status.BANNED, WarmupStatus.BANNED)
 
@@ -212,7 +214,7 @@ def _flow(inbox: Inbox) -> Flow[Bundle]:
     return prove(terms(), SIGNER, inbox_id=InboxId(inbox.id), owner_id=None, openings=True)
 
 
-@pytest.mark.parametrize("step", ["last_checkpoints", "seal_batch", "store_checkpoint", "head_in_tree", "tree_hashes"])
+@pytest.mark.parametrize("step", ["last_checkpoints", "seal_batch", "store_checkpoint", "head_in_tree", "tree_blocks"])
 def test_an_inbox_that_moves_on_meanwhile_is_proven_as_of_the_signed_tree(
     face: AnyFace, store: Store, step: str
 ) -> None:

@@ -16,6 +16,8 @@ from tests.support.contract import OWNER, Clock, born, crosswise, in_flight, not
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 DAY = timedelta(days=1)
 
 

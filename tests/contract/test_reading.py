@@ -30,6 +30,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace, AwaitedFace, Face
 
+pytestmark = pytest.mark.pairwise
+
 #: For what takes hundreds of writes: the pages are cut by the same code on both databases.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -95,6 +97,29 @@ def test_find_gives_the_newest_first(make: MakeFace) -> None:
         clock.move(seconds=1)
         made.append(born(face, f"{name}@mail.example.com").id)
     assert ids(face.find(owner_id=OWNER)) == made[::-1]
+
+
+def test_find_by_an_operator_gives_the_newest_of_all_page_by_page(make: MakeFace) -> None:
+    """Whatever their owner and status, those of one moment too; the pages are cut where the marks say."""
+    clock = Clock()
+    face = make(clock=clock)
+    made = []
+    for number, status in enumerate(("active", "pending", "banned", "active", "warming", "pending", "pending")):
+        clock.move(seconds=number % 2)
+        owner = (OWNER, STRANGER)[number % 2]
+        adopt = face.operator().adopt
+        made.append(
+            adopt(email_address=f"{number}@mail.example.com", owner_id=owner, status=status, warmup_status="active")
+        )
+    newest = [inbox.id for inbox in sorted(made, key=lambda inbox: (inbox.created_at, inbox.id), reverse=True)]
+    for limit in range(1, len(made) + 1):
+        found, after = list[str](), None
+        while len(found) < len(made):
+            page = face.operator().find(limit=limit, after=after, warmup_status="active")
+            assert ids(page) == ids(face.operator().find(limit=limit, after=after))
+            found += ids(page)
+            after = page.next_after
+        assert (found, after) == (newest, None)
 
 
 def test_find_shows_each_owner_the_own_inboxes(face: AnyFace) -> None:

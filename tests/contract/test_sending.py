@@ -43,6 +43,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 BO = "bo@mail.example.com"
 CY = "cy@mail.example.com"
 FOREIGN = "eve@mail.example.org"

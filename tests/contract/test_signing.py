@@ -28,6 +28,8 @@ from tests.support.rewriting import rewrite
 from tests.support.steps import NOW
 from tests.support.store import Store
 
+pytestmark = pytest.mark.pairwise
+
 
 def signer_of(hand: Hand) -> Signer:
     """The library's signer of a hand."""

@@ -28,6 +28,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 MOMENT = timedelta(microseconds=1)
 GRACE = timedelta(minutes=5)
 

@@ -32,6 +32,8 @@ from tests.support.contract import (
 from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace
 
+pytestmark = pytest.mark.pairwise
+
 MOMENT = timedelta(microseconds=1)
 
 

@@ -16,6 +16,8 @@ from tests.support.databases import TestDatabase
 from tests.support.faces import AnyFace, LoopThread
 from tests.support.hosts import HOSTINGS, hosting
 
+pytestmark = pytest.mark.pairwise
+
 MOMENT = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import create_engine
 
 from inbox_lifecycle import (
+    AdoptedInbox,
     Inbox,
     Inboxes,
     InboxExists,
     InboxNotFound,
     Instantly,
+    NewInbox,
     StepRefused,
     TransitionRefused,
 )
@@ -100,6 +102,30 @@ def test_adoption_and_ban_commit_with_the_hosts_transaction(host: Host, outside:
     host.commit()
     assert outside.get(inbox.id, owner_id=OWNER) == banned
     assert [event.context.actor for event in outside.history(inbox.id, owner_id=OWNER)] == ["olga", "olga"]
+
+
+def test_births_of_many_commit_with_the_hosts_transaction(host: Host, outside: AnyFace, database: TestDatabase) -> None:
+    """Those that exist and those that are new, and nothing of it is seen before."""
+    host.commit()
+    known = born(outside)
+    rows = [NewInbox(email_address=address) for address in (ANA, "bo@mail.example.com", "cleo@other.example.com")]
+    with nothing_moves(database):
+        report = host.face.register_many(rows, owner_id=OWNER)
+        old = AdoptedInbox(email_address="dan@mail.example.com", status="active", warmup_status="active")
+        adopted = host.face.operator().adopt_many([old], owner_id=OWNER)
+    host.commit()
+    assert (report.outcomes, adopted.outcomes) == (("exists", "born", "born"), ("born",))
+    found = [outside.get(inbox_id, owner_id=OWNER) for inbox_id in (*report.inbox_ids, *adopted.inbox_ids)]
+    assert found[0] == known
+    assert outside.operator().verify().clean
+
+
+def test_births_of_many_roll_back_with_the_hosts_transaction(host: Host, database: TestDatabase) -> None:
+    """All of them, whatever batch they were in."""
+    with nothing_moves(database):
+        report = host.face.register_many([NewInbox(email_address=ANA)], owner_id=OWNER)
+        host.rollback()
+    assert report.outcomes == ("born",)
 
 
 def test_ban_rolls_back_with_the_hosts_transaction(host: Host, outside: AnyFace, database: TestDatabase) -> None:

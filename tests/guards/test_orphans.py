@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
@@ -14,7 +15,8 @@ ALL = OrphansToVerify(after=FIRST_ID, after_version=0, until=LAST_ID, limit=100)
 
 def orphans(damage: Damage, statement: OrphansToVerify) -> tuple[tuple[str, int], ...]:
     """What the statement finds."""
-    return statement.run(Session(damage.connection, backend_for(damage.connection.dialect)))
+    with closing(damage.connection.connection.cursor()) as cursor:
+        return statement.run(Session(cursor, backend_for(damage.connection.dialect)))
 
 
 def test_only_events_without_a_row_are_orphans(damage: Damage) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from inbox_lifecycle.testing import Sandbox
+from tests.support.commands import Terminal
 from tests.support.documents import BLOCK, DOCUMENTS, TOP, blocks, environment, with_code
 
 
@@ -37,7 +37,7 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", with_code("console"), ids=lambda path: path.name)
-def test_commands_that_are_only_shown_exist(document: Path) -> None:
+def test_commands_that_are_only_shown_exist(document: Path, tmp_path: Path) -> None:
     """Blocks that cannot run inside the tests name make targets and commands that there are."""
     shown = "\n".join(blocks(document, "console"))
     makefile = (TOP / "Makefile").read_text()
@@ -45,10 +45,7 @@ def test_commands_that_are_only_shown_exist(document: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for words in re.findall(r"^\$ inbox-lifecycle ([a-z-]+(?: [a-z-]+)?)", shown, re.MULTILINE):
         command = words.split()[: 2 if words.startswith("db ") else 1]
-        helped = subprocess.run(
-            [sys.executable, "-m", "inbox_lifecycle", *command, "--help"], capture_output=True, check=False
-        )
-        assert helped.returncode == 0, command
+        assert Terminal(tmp_path).run(*command, "--help").code == 0, command
 
 
 def test_only_blocks_of_known_kinds_stand_in_the_documents() -> None:

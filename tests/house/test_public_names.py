@@ -99,10 +99,25 @@ def test_a_name_that_is_not_promised_is_an_attribute_error() -> None:
         inbox_lifecycle.Nothing  # noqa: B018 - asking for it is the point
 
 
-def test_importing_the_package_loads_none_of_what_it_works_with() -> None:
-    """A host that imports it everywhere pays when it first uses it."""
-    heavy = ("sqlalchemy", "httpx", "transitions", "alembic", "msgspec", "idna", "asyncio", "psycopg", "typer")
-    assert loaded_by("import inbox_lifecycle", *heavy) == []
+@pytest.mark.parametrize(
+    ("statement", "foreign"),
+    [
+        ("import inbox_lifecycle", set()),
+        # `transitions` brings `six`.
+        ("import inbox_lifecycle.domain", {"six", "transitions"}),
+        ("from inbox_lifecycle import Inbox, Status", {"six", "transitions"}),
+    ],
+)
+def test_importing_loads_nothing_foreign_but_the_machine(statement: str, foreign: set[str]) -> None:
+    """A host that imports it everywhere pays for a database, a network and a codec when it first uses them."""
+    tops = {module.partition(".")[0] for module in loaded_by(statement)}
+    assert tops - sys.stdlib_module_names - {"inbox_lifecycle"} == foreign
+
+
+def test_importing_the_package_alone_loads_no_module_of_it() -> None:
+    """Names are loaded when they are first used."""
+    loaded = loaded_by("import inbox_lifecycle")
+    assert [module for module in loaded if module.startswith("inbox_lifecycle.") or module == "asyncio"] == []
 
 
 def test_using_a_value_of_the_domain_loads_no_database_and_no_network() -> None:

@@ -7,25 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fix_database import KINDS
-from tests.support.databases import Postgres, TestDatabase
-from tests.support.emptied import empty
+from tests.support.databases import TestDatabase
+from tests.support.emptied import Emptied
 from tests.support.faces import AnyFace, LoopThread
 from tests.support.hosting import Host, Site, site_of
 from tests.support.serving import Web
 
 
-@pytest.fixture(scope="session")
-def shared_postgres_database(postgres: Postgres) -> Iterator[TestDatabase]:
-    """A migrated database on PostgreSQL for all of these tests."""
-    with postgres.fresh() as shared:
-        yield shared
-
-
 @pytest.fixture
-def postgres_database(shared_postgres_database: TestDatabase) -> Iterator[TestDatabase]:
+def postgres_database(shared_postgres: Emptied) -> Iterator[TestDatabase]:
     """A migrated database without a row, on PostgreSQL alone."""
-    yield shared_postgres_database
-    empty(shared_postgres_database)
+    yield shared_postgres.database
+    shared_postgres.empty()
 
 
 @pytest.fixture(params=KINDS)

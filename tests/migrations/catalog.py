@@ -28,6 +28,13 @@ from pg_class c where c.relnamespace = %(schema)s::regnamespace and c.relkind in
 order by c.relname
 """
 
+_SETTINGS = """
+select 'settings ' || c.relname || '.' || split_part(o, '=', 1) || ' ' || split_part(o, '=', 2)
+from pg_class c, unnest(c.reloptions) o
+where c.relnamespace = %(schema)s::regnamespace and c.relkind in ('r', 'p')
+order by 1
+"""
+
 _COLUMNS = """
 select 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || case when a.attnotnull then ' not null' else '' end
@@ -88,7 +95,7 @@ group by c.relname, t.tgenabled order by 1
 """.replace("{enabled}", _ENABLED)
 
 #: What is asked, each with rows of one text.
-SECTIONS = (_TABLES, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _INTERNAL_TRIGGERS, _FUNCTIONS, _POLICIES)
+SECTIONS = (_TABLES, _SETTINGS, _COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _INTERNAL_TRIGGERS, _FUNCTIONS, _POLICIES)
 
 
 def snapshot(kind: str) -> Path:

@@ -49,6 +49,7 @@ MAY_BE_ADDED: dict[str, tuple[Callable[[str], bool], str]] = {
         "running code may write what it refuses: make it unique where a column of the step before is not null",
     ),
     "trigger": (lambda _: True, ""),
+    "settings": (lambda _: True, ""),
     "policy": (lambda _: False, "it may hide rows from running code: policies are made by `db grant`"),
 }
 

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from inbox_lifecycle import __version__
 from inbox_lifecycle.store import (
     api_keys,
+    births_sql,
     bulk_sql,
     diagnosis,
     erasing,
@@ -46,6 +47,7 @@ KINDS = ("sqlite", "postgresql")
 #: Modules of statements that serve both kinds, or name the one they serve.
 FURTHER = (
     api_keys,
+    births_sql,
     bulk_sql,
     diagnosis,
     erasing,
@@ -149,10 +151,13 @@ def templates(kind: str) -> dict[str, str]:
     for module in (*FURTHER, guards_sqlite if kind == "sqlite" else guards_postgresql):
         home = module.__name__.rpartition(".")[2]
         found |= {f"{home}_{name.lower()}": text for name, text in _constants(module) if _of(kind, name)}
-    search = found["find"]
-    conditions = {f"find_by_{name}": text for name, text in reads.FIND_CONDITIONS.items()}
-    conditions |= {"find_any": "1 = 1", "find_by_all": " and ".join(reads.FIND_CONDITIONS.values())}
-    found |= {name: search.replace("{conditions}", condition) for name, condition in conditions.items()}
+    by = reads.FIND_CONDITIONS
+    for search, named in {
+        "find": {"find_by_domain": [by["domain"]], "find_by_all": list(by.values())},
+        "find_inboxes": {f"find_by_{name}": [by[name]] for name in by if name != "domain"},
+        "find_all": {"find_any": ["1 = 1"], "find_any_by_all": [by["warmup_status"], by["after_time"]]},
+    }.items():
+        found |= {name: found[search].replace("{conditions}", " and ".join(held)) for name, held in named.items()}
     return {name: text for name, text in found.items() if not re.search(r"{(owner|conditions)}", text)}
 
 

@@ -34,7 +34,7 @@ def test_database_that_stopped_on_the_way_ends_with_the_same_guards(empty_databa
     for _ in range(steps):
         upgrade_by_one(engine, backend_for(engine.dialect), migrations_path())
     engine.dispose()
-    assert read_guards(empty_database).keys() < expected_guards(empty_database.kind).keys()
+    assert read_guards(empty_database).keys() <= expected_guards(empty_database.kind).keys()
     upgrade_schema(empty_database.url)
     assert read_guards(empty_database) == expected_guards(empty_database.kind)
 
@@ -44,7 +44,7 @@ def test_database_that_went_back_ends_with_the_same_guards(database: TestDatabas
     """What a downgrade leaves is what the upgrade after it builds upon."""
     revisions = ["base", *(script.revision for script in chain(migrations_path()))]
     downgrade_schema(database.url, revisions[steps])
-    assert read_guards(database).keys() < expected_guards(database.kind).keys()
+    assert read_guards(database).keys() <= expected_guards(database.kind).keys()
     upgrade_schema(database.url)
     assert read_guards(database) == expected_guards(database.kind)
 

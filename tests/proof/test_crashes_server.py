@@ -7,8 +7,6 @@ finds again in its log. (What the machine's own crash would lose is between Post
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +28,7 @@ from tests.support.load import Load, pace_of
 from tests.support.locks import TableLock, waiters
 from tests.support.own_server import OwnServer
 from tests.support.races import CALM, Pace, Race
+from tests.support.scratch import scratch_folder
 from tests.support.workload import operations
 
 #: Answers between two crashes, at least.
@@ -41,12 +40,10 @@ MOMENT, OUTAGE = 0.05, 0.5
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[OwnServer]:
     """A server for these tests to crash."""
-    # A short path, as the server's socket lies in it.
-    folder = Path(tempfile.mkdtemp(prefix="ilown"))
-    server = OwnServer(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder("ilown") as folder:
+        server = OwnServer(folder)
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -32,10 +32,10 @@ _TABLES = (
 class Notebook:
     """A database with a few notes; it tells what was said to the file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, hosted: bool = False) -> None:
         self._engine = make_engine(f"sqlite:///{file}")
         event.listen(self._engine, "connect", self._listen)
-        self.database = Database(self._engine, backend_for(self._engine.dialect), owns_engine=True)
+        self.database = Database(self._engine, backend_for(self._engine.dialect), owns_engine=not hosted)
         #: Statements in the words they were said in, since the last look.
         self.said: list[str] = []
 
@@ -74,6 +74,7 @@ class Notebook:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+        self._engine.dispose()
 
     def _listen(self, connection: Any, _record: object) -> None:
         connection.set_trace_callback(self._hear)

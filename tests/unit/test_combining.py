@@ -98,6 +98,9 @@ def test_what_undoes_all_is_its_own_callers_too(book: Notebook, then: Then, kind
     expected[at] = kind
     assert together(book, *steps) == expected
     assert book.notes == [body for number, body in enumerate("abcd") if number != at]
+    # Those who were in it again one by one, and together those whom it had not come to.
+    undone = 4 if then is promise else at + 1
+    assert len(book.transactions()) == (undone > 1) + undone + (undone < 4)
 
 
 def test_errors_of_what_was_undone_are_forgotten(book: Notebook) -> None:
@@ -158,6 +161,15 @@ def test_steps_of_another_engine_are_not_taken_along(book: Notebook, file: Path)
     assert (len(book.transactions()), len(other.transactions())) == (2, 1)
     assert book.notes == ["a", "b", "c"]
     other.close()
+
+
+def test_on_a_hosts_engine_each_step_is_a_transaction(book: Notebook, file: Path) -> None:
+    """They are the host's to see, one for each call; they take turns all the same."""
+    hosted = Notebook(file, hosted=True)
+    assert together(hosted, *map(Note, "abc")) == noted("abc")
+    assert len(hosted.transactions()) == 3
+    assert book.notes == ["a", "b", "c"]
+    hosted.close()
 
 
 def test_step_after_a_commit_is_no_part_of_any(book: Notebook) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pickle
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,6 +14,7 @@ from inbox_lifecycle.canonical import time_text
 from inbox_lifecycle.codec import encode_event
 from inbox_lifecycle.context import Context
 from inbox_lifecycle.domain import AttemptId, AttemptKind, Ban, EventId, InboxBanned, decide
+from inbox_lifecycle.errors import MalformedText
 from inbox_lifecycle.records import Attempt, RecordedEvent
 from inbox_lifecycle.store.rows import (
     Landed,
@@ -247,6 +249,22 @@ READ = RecordedEvent(
 def test_an_event_is_read_column_by_column(said: Any) -> None:
     """With what stands beside its entry."""
     assert read_event(_event_row(said)) == READ
+
+
+def test_what_is_read_is_frozen_all_the_same() -> None:
+    """However it was made: nobody changes history in memory either."""
+    event = read_event(_event_row(time_text))
+    for read, name in ((event, "version"), (event.context, "actor"), (read_inbox(_inbox_row(INBOX, time_text)), "id")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(read, name, "another")
+    assert (hash(event.context), repr(event), pickle.loads(pickle.dumps(event))) == (hash(CONTEXT), repr(READ), READ)  # noqa: S301 - our own
+
+
+def test_a_context_that_could_not_be_kept_is_not_read() -> None:
+    """SQLite keeps anything in any column."""
+    for word in ("a\x00b", 7, b"bytes"):
+        with pytest.raises(MalformedText, match="actor"):
+            read_event(_event_row(time_text, actor=word))
 
 
 def test_a_birth_is_read_without_what_it_left() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,15 +139,15 @@ def test_a_step_that_is_cancelled_while_it_is_performed_is_performed(book: Noteb
 
     async def work() -> Any:
         database = ThreadedDatabase(book.database)
-        step = Held(Note("a"))
-        cancelled, kept = database.perform(Once(step)), database.perform(Once(Note("b")))
+        step = Held(Note("b"))
+        first, cancelled, kept = (database.perform(Once(each)) for each in (Note("a"), step, Note("c")))
         await asyncio.to_thread(step.begun.wait, PATIENCE)
         cancelled.cancel()
         step.may_go_on.set()
-        return await kept
+        return await first, await kept
 
-    assert run(work()) == "b noted"
-    assert book.notes == ["a", "b"]
+    assert run(work()) == ("a noted", "c noted")
+    assert book.notes == ["a", "b", "c"]
 
 
 def test_a_crowd_that_waits_leaves_threads_to_those_who_read(book: Notebook) -> None:
@@ -221,7 +220,7 @@ def test_one_that_is_taken_along_is_waited_for_with_more_patience(book: Notebook
         with ThreadPoolExecutor(1) as threads:
             turn = TaskTurn(line, Once(Note("a")), book.database, threads, Mailbox())
             assert line.take_next(leader) is turn
-            with suppress(TimeoutError):
+            with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(turn.future), 0.05)
             line.put_back([turn])
             line.give_back(leader)
@@ -229,6 +228,44 @@ def test_one_that_is_taken_along_is_waited_for_with_more_patience(book: Notebook
 
     assert run(work()) == "a noted"
     assert book.notes == ["a"]
+
+
+class Struck(ThreadPoolExecutor):
+    """Threads that are asked for just when a signal's handler raises."""
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Be struck."""
+        raise KeyboardInterrupt
+
+
+def test_a_task_that_is_struck_as_its_turn_comes_passes_it_on(book: Notebook) -> None:
+    """Nobody has to lose patience before the next one is served."""
+
+    async def work() -> Any:
+        line = Turns()
+        with Struck(1) as struck, pytest.raises(KeyboardInterrupt):
+            TaskTurn(line, Once(Note("a")), book.database, struck, Mailbox())
+        with ThreadPoolExecutor(1) as threads:
+            return await TaskTurn(line, Once(Note("b")), book.database, threads, Mailbox()).future
+
+    assert run(work()) == "b noted"
+    assert book.notes == ["b"]
+
+
+def test_the_patience_of_a_cancelled_task_moves_nobody(book: Notebook) -> None:
+    """It ends long after the task has left: whoever has the turn then keeps it."""
+
+    async def work() -> bool:
+        line, holder, other = Turns(patience=0.01), Turn(None, book.database), Turn(None, book.database)
+        line.take(holder)
+        with ThreadPoolExecutor(1) as threads:
+            TaskTurn(line, Once(Note("a")), book.database, threads, Mailbox()).future.cancel()
+            await asyncio.sleep(0.03)
+        line.join(other)
+        return line.take_next(holder) is other
+
+    assert run(work())
+    assert book.notes == []
 
 
 def test_many_loops_and_threads_at_once_lose_nothing(book: Notebook) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inbox_lifecycle.drivers.turns import Turn, Turns, in_turn, turns_for
+from inbox_lifecycle.drivers.turns import Outcome, Turn, Turns, in_turn, turns_for
 from tests.support.interrupts import Interrupts
 
 PATIENCE = 30.0
@@ -219,6 +219,66 @@ def test_who_waited_past_all_patience_goes_ahead() -> None:
     assert in_turn(turns, Turn(), lambda: "work") == "work"
     turns.give_back(lost)
     assert in_turn(turns, Turn(), lambda: "work") == "work"
+
+
+def test_a_turn_that_has_come_is_not_gone_ahead_with() -> None:
+    """Its patience ended just then: it is called all the same, and must not go twice."""
+    turns, first, second = Turns(), Turn(), Turn()
+    assert (turns.join(first), turns.join(second)) == (True, False)
+    turns.give_back(first)
+    assert not turns.go_ahead(second)
+    assert second.wait(0)
+
+
+@pytest.fixture
+def pair() -> tuple[Turns, Turn, Turn]:
+    """A line, one who has the turn, and one behind it who may be taken along."""
+    turns, company = Turns(), object()
+    leader, follower = Turn("lead", company), Turn("follow", company)
+    assert (turns.join(leader), turns.join(follower)) == (True, False)
+    return turns, leader, follower
+
+
+def test_who_was_told_and_goes_ahead_takes_no_turn(pair: tuple[Turns, Turn, Turn]) -> None:
+    """Its patience ended just when it was told: the leader goes on leading."""
+    turns, leader, follower = pair
+    later = Turn("later", leader.company)
+    assert turns.take_next(leader) is follower
+    turns.join(later)
+    turns.tell(follower, Outcome("done"))
+    assert turns.go_ahead(follower)
+    assert turns.take_next(leader) is later
+
+
+def test_a_leader_whose_turn_is_over_takes_nobody(pair: tuple[Turns, Turn, Turn]) -> None:
+    """Somebody lost patience and went ahead: those who wait are not the first one's any more."""
+    turns, leader, follower = pair
+    hasty = Turn("hasty", leader.company)
+    turns.join(hasty)
+    assert turns.go_ahead(hasty)
+    assert turns.take_next(leader) is None
+    assert turns.take_next(hasty) is follower
+
+
+def test_who_is_put_back_where_nobody_has_the_turn_has_it(pair: tuple[Turns, Turn, Turn]) -> None:
+    """The one that had it went ahead of the leader and is done: nobody else would call."""
+    turns, leader, follower = pair
+    hasty = Turn("hasty")
+    assert turns.take_next(leader) is follower
+    turns.join(hasty)
+    assert turns.go_ahead(hasty)
+    turns.give_back(hasty)
+    turns.put_back([follower])
+    assert follower.wait(0)
+
+
+@pytest.mark.parametrize("company", [None, "others"])
+def test_who_is_of_no_company_is_not_taken_along(company: object) -> None:
+    """Two that must be alone are no company for each other either."""
+    turns, leader, follower = Turns(), Turn("lead", None if company is None else "ours"), Turn("follow", company)
+    turns.join(leader)
+    turns.join(follower)
+    assert turns.take_next(leader) is None
 
 
 def test_one_file_has_one_line(tmp_path: Path) -> None:

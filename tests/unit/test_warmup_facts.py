@@ -203,7 +203,7 @@ def test_the_event_of_a_warmup_says_how_it_was_accepted() -> None:
         "retry",
         "call",
     )
-    assert (commit.seen_version, commit.owner_id, commit.now, commit.patience) == (1, "owner", NOW, 15.0)
+    assert (commit.seen_version, commit.owner_id, commit.now, commit.patience) == (1, "owner", NOW, 13.5)
     assert (commit.event.version, commit.event.previous, commit.event.inbox_id) == (2, b"\x01" * 32, PENDING.id)
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from inbox_lifecycle.audit import forms
 from inbox_lifecycle.audit.forms import Form
-from inbox_lifecycle.audit.sealing import seal
-from inbox_lifecycle.errors import StoreMisconfigured, StoreUnavailable
+from inbox_lifecycle.audit.replaying import feed_size
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.store.exporting import Exported, ExportEnd, ExportPage, Filters, Mark, What, beginning, mark_of
-from inbox_lifecycle.store.feed import FeedExtent
-
-logger = logging.getLogger("inbox_lifecycle")
 
 #: Records per page.
 PAGE = 1000
@@ -56,7 +51,7 @@ def begin(export: Export) -> Flow[Span | None]:
     """All there is as the export begins; None where there is nothing. Of the feed it first seals what it can."""
     until: Mark | None
     if export.what is What.FEED:
-        size = yield from _feed_size()
+        size = yield from feed_size()
         until = (size - 1,) if size else None
     else:
         attempts = export.what is What.ATTEMPTS
@@ -70,12 +65,3 @@ def next_page(export: Export, span: Span, *, limit: int = PAGE) -> Flow[tuple[tu
         ExportPage(what=export.what, filters=export.filters, after=span.after, until=span.until, limit=limit)
     )
     return records, Span(mark_of(records[-1]), span.until) if len(records) == limit else None
-
-
-def _feed_size() -> Flow[int]:
-    try:
-        return (yield from seal()).size
-    except (StoreMisconfigured, StoreUnavailable) as refused:
-        # A role or a server that only reads: what others have sealed is all there is for it.
-        logger.debug("the feed is exported as others have sealed it: %s", refused)
-        return (yield from again(FeedExtent())).size

@@ -63,12 +63,15 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
         InvalidInput: one of them is not a hash.
     """
     level = list(leaf_hashes)
-    if not all(is_hash(one) for one in level):
+    if not all(map(is_hash, level)):
         raise InvalidInput("a leaf hash is not 32 bytes: pass what leaf_hash gives")
     # A last one without a sibling goes up as it is, which is where the RFC's recursion puts it too.
+    # As `node_hash` has it; a tree is built anew of millions of them.
+    sha256 = hashlib.sha256
     while len(level) > 1:
         alone = level[-1:] if len(level) % 2 else []
-        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)] + alone
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(_NODE + left + right).digest() for left, right in pairs] + alone
     return level[0] if level else EMPTY_ROOT
 
 

@@ -25,6 +25,8 @@ from inbox_lifecycle.terms import Terms
 
 #: Entries per page.
 PAGE = 200
+#: Entries whose ways up the tree are read at once.
+_AT_ONCE = 32
 #: Seconds to wait until the inbox's last event is sealed, where another process has the turn.
 _PATIENCE = 10.0
 _GLANCE = 0.02
@@ -40,7 +42,7 @@ def prove(terms: Terms, signer: Signer, *, inbox_id: InboxId, owner_id: str | No
         StoreUnavailable: the inbox's newest event got no position in time.
     """
     inbox, position = yield from _sealed(terms, inbox_id, owner_id)
-    signed = yield from covering(terms, signer, position)
+    signed, reader = yield from covering(terms, signer, position)
     size = signed.checkpoint.size
     # It may have moved on meanwhile: the head is signed as it is in this very tree, where nothing moves any more.
     head = yield from again(HeadInTree(inbox_id=inbox_id, size=size))
@@ -53,7 +55,7 @@ def prove(terms: Terms, signer: Signer, *, inbox_id: InboxId, owner_id: str | No
             inbox_id=inbox_id,
             checkpoint=signed.note,
             head=sign_head(signer, inbox_id=inbox_id, version=version, head_hash=head_hash, tree_size=size),
-            events=(yield from _proven(entries, signed)),
+            events=(yield from _proven(entries, signed, reader)),
             openings=tuple(_opened(entry) for entry in entries if entry.context_key is not None) if openings else (),
             address=_opened_address(inbox) if openings else None,
         )
@@ -95,13 +97,14 @@ def _entries(inbox_id: InboxId, owner_id: str | None, bound: int) -> Flow[list[E
     return entries
 
 
-def _proven(entries: list[EntryToProve], signed: SignedCheckpoint) -> Flow[tuple[ProvenEntry, ...]]:
-    reader = TreeReader(signed.checkpoint.size)
+def _proven(entries: list[EntryToProve], signed: SignedCheckpoint, reader: TreeReader) -> Flow[tuple[ProvenEntry, ...]]:
     proven = []
-    for entry in entries:
-        hashes = yield from reader.inclusion_proof(entry.position)
-        proof = InclusionProof(entry.position, tuple(hashes), signed.note)
-        proven.append(ProvenEntry(entry.entry.decode(errors="replace"), proof.text()))
+    for first in range(0, len(entries), _AT_ONCE):
+        some = entries[first : first + _AT_ONCE]
+        proofs = yield from reader.inclusion_proofs([entry.position for entry in some])
+        for entry, hashes in zip(some, proofs, strict=True):
+            proof = InclusionProof(entry.position, tuple(hashes), signed.note)
+            proven.append(ProvenEntry(entry.entry.decode(errors="replace"), proof.text()))
     return tuple(proven)
 
 

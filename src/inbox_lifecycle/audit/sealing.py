@@ -35,6 +35,13 @@ class Sealed:
 
 def seal(*, limit: int | None = None) -> Flow[Sealed]:
     """Give positions to the events that wait, at most `limit` or a few more, and store what completes in the tree."""
+    fed, extent = yield from _advance(limit)
+    unsealed = yield from again(statements.Unsealed())
+    return Sealed(events=fed, size=extent.size, unsealed=unsealed)
+
+
+def _advance(limit: int | None) -> Flow[tuple[int, statements.Extent]]:
+    """Seal without counting what still waits: how many events got their positions, and how far the feed reaches."""
     fed = 0
     while limit is None or fed < limit:
         size = BATCH if limit is None else min(BATCH, limit - fed)
@@ -43,15 +50,13 @@ def seal(*, limit: int | None = None) -> Flow[Sealed]:
         if batch.fed < size:
             # Nothing is left, or another process has the turn.
             break
-    extent = yield from grow()
-    unsealed = yield from again(statements.Unsealed())
-    return Sealed(events=fed, size=extent.size, unsealed=unsealed)
+    return fed, (yield from grow())
 
 
 def feed_page(*, after: int | None, limit: int) -> Flow[FeedPage]:
     """Events after a position, sealing first what can be sealed."""
     try:
-        yield from seal(limit=BATCH)
+        yield from _advance(BATCH)
     except (StoreMisconfigured, StoreUnavailable) as refused:
         # A role or a server that only reads: what others have sealed is all there is, and the page says what waits.
         logger.debug("the feed is read as others have sealed it: %s", refused)

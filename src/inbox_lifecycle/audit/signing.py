@@ -76,22 +76,22 @@ def sign(terms: Terms, signer: Signer, *, against: Sequence[Checkpoint] = ()) ->
     return SignedCheckpoint(checkpoint, note)
 
 
-def covering(terms: Terms, signer: Signer, position: int) -> Flow[SignedCheckpoint]:
-    """The last checkpoint, if it covers a position and is by this key; a new one otherwise.
+def covering(terms: Terms, signer: Signer, position: int) -> Flow[tuple[SignedCheckpoint, TreeReader]]:
+    """The last checkpoint, if it covers a position and is by this key, a new one otherwise; and a reader of its tree.
 
     Raises:
         TreeInconsistent: the tree does not extend what was signed before.
     """
     last = yield from _last(signer)
-    if last is None or last.size <= position:
-        return (yield from sign(terms, signer))
-    checkpoint = Checkpoint(signer.name, last.size, last.root)
-    if not _says(signer, last.note, checkpoint):
-        return (yield from sign(terms, signer))
-    reader = TreeReader(last.size)
-    if (yield from reader.root()) != last.root:
-        raise TreeInconsistent(last.size, "its root is another by now")
-    return SignedCheckpoint(checkpoint, last.note)
+    if last is not None and last.size > position:
+        checkpoint = Checkpoint(signer.name, last.size, last.root)
+        if _says(signer, last.note, checkpoint):
+            reader = TreeReader(last.size)
+            if (yield from reader.root()) != last.root:
+                raise TreeInconsistent(last.size, "its root is another by now")
+            return SignedCheckpoint(checkpoint, last.note), reader
+    signed = yield from sign(terms, signer)
+    return signed, TreeReader(signed.size)
 
 
 def _sealed(terms: Terms) -> Flow[int]:

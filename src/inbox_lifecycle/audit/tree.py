@@ -6,19 +6,22 @@ so nothing stored ever changes. What reaches to the right edge is put together f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 
 from inbox_lifecycle.audit import merkle
 from inbox_lifecycle.errors import TreeInconsistent
 from inbox_lifecycle.flow import Flow, again
-from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, PlantNodes, TreeHashes
+from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Block, Extent, FeedExtent, PlantNodes, TreeBlocks, TreeHashes
 
 #: Height of a stored level over the one below it: 2^8 is 256.
 HEIGHT = 8
 #: Nodes planted by one statement, from as many blocks below.
 _STRIDE = 32
-#: Blocks kept in memory at most, 8 KiB each.
-_KEPT = 512
+#: Blocks kept in memory at most, some 40 KiB each with all that is above them.
+_KEPT = 256
+#: Blocks read by one statement.
+_AT_ONCE = 64
 
 
 def grow() -> Flow[Extent]:
@@ -67,7 +70,9 @@ class TreeReader:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._blocks: dict[tuple[int, int], list[bytes]] = {}
+        #: By level and number: the block's hashes, and above them, row by row, those of the complete subtrees over two,
+        #: four, eight of them, which every root and every proof is put together from.
+        self._blocks: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def root(self) -> Flow[bytes]:
         """The root."""
@@ -80,6 +85,16 @@ class TreeReader:
             InvalidInput: there is no such leaf.
         """
         return (yield from self._roots_of(merkle.inclusion_ranges(index, self.size)))
+
+    def inclusion_proofs(self, indexes: Sequence[int]) -> Flow[list[list[bytes]]]:
+        """The proofs of several leaves, whose ways are read at once.
+
+        Raises:
+            InvalidInput: one of them is not there.
+        """
+        ways = [merkle.inclusion_ranges(index, self.size) for index in indexes]
+        yield from self._read([leaves for way in ways for leaves in way])
+        return [[self._made(*leaves) for leaves in way] for way in ways]
 
     def consistency_proof(self, size: int) -> Flow[list[bytes]]:
         """The proof that the tree extends the one over the first `size` positions.
@@ -95,42 +110,79 @@ class TreeReader:
         Raises:
             TreeInconsistent: nodes that should be there are not.
         """
-        pieces: list[tuple[int, bytes]] = []
-        for level in reversed(range(LEVELS.stop)):
-            width = FAN_OUT**level
-            if width > end - begin:
-                continue
-            hashes = yield from self._hashes(level, begin // width, end // width)
-            pieces += [(level * HEIGHT, one) for one in hashes]
-            begin = end // width * width
-        return joined(pieces)
+        yield from self._read([(begin, end)])
+        return self._made(begin, end)
 
-    def _roots_of(self, ranges: Iterable[tuple[int, int]]) -> Flow[list[bytes]]:
-        roots = []
-        for begin, end in ranges:
-            roots.append((yield from self.root_of(begin, end)))
-        return roots
+    def _roots_of(self, ranges: Sequence[tuple[int, int]]) -> Flow[list[bytes]]:
+        yield from self._read(ranges)
+        return [self._made(*leaves) for leaves in ranges]
 
-    def _hashes(self, level: int, begin: int, end: int) -> Flow[list[bytes]]:
-        hashes: list[bytes] = []
-        for number in range(begin // FAN_OUT, -(-end // FAN_OUT)):
-            block = yield from self._block(level, number)
-            first = number * FAN_OUT
-            hashes += block[max(begin - first, 0) : end - first]
-        return hashes
+    def _made(self, begin: int, end: int) -> bytes:
+        """The root of leaves whose blocks were read."""
+        return joined(top for level, first, past in _pieces(begin, end) for top in self._tops(level, first, past))
 
-    def _block(self, level: int, number: int) -> Flow[list[bytes]]:
-        known = self._blocks.get((level, number))
-        if known is not None:
-            return known
-        if len(self._blocks) >= _KEPT:
+    def _tops(self, level: int, first: int, past: int) -> Iterator[tuple[int, bytes]]:
+        """Height and root of the largest complete subtrees over these nodes, from left to right."""
+        for number in _numbers(first, past):
+            start, rows = number * FAN_OUT, self._blocks[level, number]
+            at, end = max(first - start, 0), min(past - start, FAN_OUT)
+            while at < end:
+                height = (end - at).bit_length() - 1
+                if at:
+                    height = min(height, (at & -at).bit_length() - 1)
+                yield level * HEIGHT + height, rows[height][at >> height]
+                at += 1 << height
+
+    def _read(self, ranges: Sequence[tuple[int, int]]) -> Flow[None]:
+        """Read the blocks by which the roots of these leaves are made, those that are not there yet."""
+        missing = self._missing(ranges)
+        if len(self._blocks) + len(missing) > _KEPT:
             self._blocks.clear()
-        begin, end = number * FAN_OUT, min((number + 1) * FAN_OUT, self.size // FAN_OUT**level)
-        read = yield from again(TreeHashes(level=level, begin=begin, end=end))
-        if len(read) != end - begin:
-            raise TreeInconsistent(self.size, f"nodes of level {level} are missing")
-        self._blocks[level, number] = read
-        return read
+            missing = self._missing(ranges)
+        for start in range(0, len(missing), _AT_ONCE):
+            some = [self._block(*key) for key in missing[start : start + _AT_ONCE]]
+            for block, hashes in zip(some, (yield from again(TreeBlocks(blocks=tuple(some)))), strict=True):
+                if len(hashes) != block.end - block.begin:
+                    raise TreeInconsistent(self.size, f"nodes of level {block.level} are missing")
+                self._blocks[block.level, block.begin // FAN_OUT] = _rows(hashes)
+
+    def _missing(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        wanted = {
+            (level, number)
+            for leaves in ranges
+            for level, first, past in _pieces(*leaves)
+            for number in _numbers(first, past)
+        }
+        return sorted(wanted - self._blocks.keys())
+
+    def _block(self, level: int, number: int) -> Block:
+        return Block(level, number * FAN_OUT, min((number + 1) * FAN_OUT, self.size // FAN_OUT**level))
+
+
+def _pieces(begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """What the leaves from `begin` to before `end` are made of: of each level, from which node to before which."""
+    for level in reversed(range(LEVELS.stop)):
+        width = FAN_OUT**level
+        if width <= end - begin:
+            yield level, begin // width, end // width
+            begin = end // width * width
+
+
+def _numbers(first: int, past: int) -> range:
+    """The blocks that hold these nodes."""
+    return range(first // FAN_OUT, -(-past // FAN_OUT))
+
+
+def _rows(hashes: list[bytes]) -> list[list[bytes]]:
+    """The hashes, and above them those of all complete subtrees: of two, of four, and so on."""
+    rows = [hashes]
+    # Most of a proof's time goes here: `merkle.node_hash`, written out.
+    while len(hashes) > 1:
+        hashes = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=False)
+        ]
+        rows.append(hashes)
+    return rows
 
 
 def joined(pieces: Iterable[tuple[int, bytes]]) -> bytes:

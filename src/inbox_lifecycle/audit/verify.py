@@ -12,6 +12,7 @@ from uuid import UUID
 
 from inbox_lifecycle.audit.checkpoints import Checkpoint
 from inbox_lifecycle.audit.checks import Finding, Fold, check_attempt
+from inbox_lifecycle.audit.glance import take_at_once
 from inbox_lifecycle.audit.history import get
 from inbox_lifecycle.audit.notes import Verifier
 from inbox_lifecycle.audit.standing import check_guards
@@ -20,6 +21,7 @@ from inbox_lifecycle.domain import InboxId
 from inbox_lifecycle.flow import Flow, again, hand
 from inbox_lifecycle.store.looks import FIRST_ID, LAST_ID
 from inbox_lifecycle.store.rows import LAST_VERSION
+from inbox_lifecycle.store.session import Row
 from inbox_lifecycle.store.verification import (
     AttemptsToVerify,
     CountEvents,
@@ -29,6 +31,8 @@ from inbox_lifecycle.store.verification import (
     RangeBorders,
     StoredInbox,
     UnreadableInbox,
+    place_of,
+    stored_event,
 )
 from inbox_lifecycle.store.verification_feed import OutsideIds, UnfedEvents
 
@@ -163,17 +167,14 @@ def verify_page(report: Verification, within: Range) -> Flow[Range | None]:
     rows = yield from again(InboxesToVerify(after=within.after, until=within.until, limit=INBOXES))
     # The page covers the range up to its last inbox; the last page covers all of it, rows or none.
     page = Range(within.after, rows[-1].inbox_id if len(rows) == INBOXES else within.until)
-    folds = {row.inbox_id: Fold(row) for row in rows if isinstance(row, StoredInbox)}
     report.inboxes += len(rows)
     report.findings += [_unreadable(row) for row in rows if isinstance(row, UnreadableInbox)]
-    strangers = yield from _fold_events(report, folds, page)
-    for fold in folds.values():
-        fold.close()
-        report.findings += fold.findings
-        report.notices += fold.notices
-    if strangers:
+    folding = _Folding(report, {row.inbox_id: row for row in rows if isinstance(row, StoredInbox)})
+    yield from _fold_events(folding, page)
+    folding.finish()
+    if folding.strangers:
         yield from _check_orphans(report, page)
-    yield from _check_attempts(report, {inbox_id: fold.attempts for inbox_id, fold in folds.items()}, page)
+    yield from _check_attempts(report, folding.attempts, page)
     return Range(page.until, within.until) if len(rows) == INBOXES else None
 
 
@@ -181,21 +182,65 @@ def _unreadable(row: UnreadableInbox) -> Finding:
     return Finding(kind="row", inbox_id=row.inbox_id, expected="a row as we write them", found="a value none can have")
 
 
-def _fold_events(report: Verification, folds: dict[str, Fold], page: Range) -> Flow[bool]:
-    """Fold the page's events; whether there were some of inboxes whose row was not read: born since, or gone."""
-    after, version, strangers = page.after, LAST_VERSION, False
+class _Folding:
+    """The fold of a page's events, which come inbox by inbox: of one at a time, however many the page has."""
+
+    def __init__(self, report: Verification, rows: dict[str, StoredInbox]) -> None:
+        self._report = report
+        self._rows = rows
+        self._inbox_id: str | None = None
+        self._fold: Fold | None = None
+        #: Whether there were events of inboxes whose row was not read: born since, or gone.
+        self.strangers = False
+        #: By inbox, the attempts that its events say made them.
+        self.attempts: dict[str, dict[str, int]] = {}
+
+    def take(self, row: Row) -> None:
+        """Fold the next event."""
+        inbox_id, version = place_of(row)
+        if inbox_id != self._inbox_id:
+            self._open(inbox_id)
+        fold = self._fold
+        if fold is None:
+            self.strangers = True
+        elif version <= (fold.row.newest or 0):
+            if not take_at_once(fold, row):
+                fold.take(stored_event(row))
+            self._report.events += 1
+
+    def _open(self, inbox_id: str) -> None:
+        self._close()
+        row = self._rows.pop(inbox_id, None)
+        self._inbox_id, self._fold = inbox_id, None if row is None else Fold(row)
+
+    def finish(self) -> None:
+        """Close what is open, and hold the rows that have no event against that."""
+        self._close()
+        for row in self._rows.values():
+            self._fold = Fold(row)
+            self._close()
+
+    def _close(self) -> None:
+        fold, self._fold = self._fold, None
+        if fold is None:
+            return
+        fold.close()
+        self._report.findings += fold.findings
+        self._report.notices += fold.notices
+        if fold.attempts:
+            self.attempts[fold.row.inbox_id] = fold.attempts
+
+
+def _fold_events(folding: _Folding, page: Range) -> Flow[None]:
+    after, version = page.after, LAST_VERSION
     while True:
         statement = EventsToVerify(after=after, after_version=version, until=page.until, limit=ROWS)
-        events = yield from again(statement)
-        for event in events:
-            fold = folds.get(event.inbox_id)
-            strangers = strangers or fold is None
-            if fold is not None and event.version <= (fold.row.newest or 0):
-                fold.take(event)
-                report.events += 1
-        if len(events) < ROWS:
-            return strangers
-        after, version = events[-1].inbox_id, events[-1].version
+        rows = yield from again(statement)
+        for row in rows:
+            folding.take(row)
+        if len(rows) < ROWS:
+            return
+        after, version = place_of(rows[-1])
 
 
 def _check_orphans(report: Verification, page: Range) -> Flow[None]:

@@ -19,6 +19,7 @@ from inbox_lifecycle.audit.tree import HEIGHT, joined
 from inbox_lifecycle.errors import NoteInvalid
 from inbox_lifecycle.flow import Flow, again
 from inbox_lifecycle.store.feed import FAN_OUT, LEVELS, Extent, FeedExtent, TreeHashes, Unsealed
+from inbox_lifecycle.store.session import Row
 from inbox_lifecycle.store.verification_feed import (
     CheckpointsToVerify,
     FeedHead,
@@ -28,6 +29,8 @@ from inbox_lifecycle.store.verification_feed import (
     StoredPosition,
     StoredWait,
     StrayNodes,
+    sound_leaf,
+    stored_position,
 )
 
 #: Positions per page.
@@ -67,6 +70,18 @@ class Tower:
             hashes.clear()
             yield level + 1, self.size // width - 1, one
 
+    def extend(self, leaf_hashes: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
+        """Take the next leaves; what each completes, as `append` gives it."""
+        begin = 0
+        while begin < len(leaf_hashes):
+            lowest = self._levels[0]
+            # All but the one that may complete a node.
+            end = min(begin + FAN_OUT - 1 - len(lowest), len(leaf_hashes) - 1)
+            lowest += leaf_hashes[begin:end]
+            self.size += end - begin
+            yield from self.append(leaf_hashes[end])
+            begin = end + 1
+
     def root(self) -> bytes:
         """The root."""
         pieces = [(level * HEIGHT, one) for level, hashes in reversed(list(enumerate(self._levels))) for one in hashes]
@@ -94,6 +109,17 @@ class FeedWalk:
     def reached(self) -> int:
         """The position after the last one: the size of a feed without holes."""
         return self._next
+
+    def take_all(self, rows: Sequence[Row]) -> bool:
+        """Take the next positions if nothing at all is wrong with them; otherwise none, for `take` to say what is."""
+        leaf_hashes = [leaf for position, row in enumerate(rows, self._next) if (leaf := sound_leaf(row, position))]
+        if len(leaf_hashes) < len(rows):
+            return False
+        for level, number, one in self._tower.extend(leaf_hashes):
+            self._complete[level][number] = one
+        self._next += len(rows)
+        self._report.positions += len(rows)
+        return True
 
     def take(self, row: StoredPosition) -> None:
         """Check the next position and add it to the tree."""
@@ -179,12 +205,13 @@ def verify_feed(*, against: Sequence[Checkpoint] = (), verifier: Verifier | None
     while not end:
         rows = yield from again(FeedToVerify(begin=following, size=extent.size, limit=ROWS))
         end = len(rows) < ROWS
-        following = rows[-1].position + 1 if rows else following
+        following = rows[-1][0] + 1 if rows else following
         due = yield from _due(report, begin, max(following, 0), given, verifier)
-        for row in rows:
-            walk.take(row)
-            while due and due[0][0].size <= walk.reached:
-                walk.meet(*due.popleft())
+        if due or not walk.take_all(rows):
+            for row in map(stored_position, rows):
+                walk.take(row)
+                while due and due[0][0].size <= walk.reached:
+                    walk.meet(*due.popleft())
         yield from _compare_nodes(walk)
         begin = walk.reached
     yield from _beyond(report, walk, extent, given, verifier)

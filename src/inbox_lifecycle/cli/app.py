@@ -20,8 +20,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Sequence
+from itertools import takewhile
 from types import FrameType
 from typing import Annotated, Any
 
@@ -29,32 +29,22 @@ import typer
 from typer.main import get_command
 
 from inbox_lifecycle import __version__
-from inbox_lifecycle.cli.commands import add_commands
-from inbox_lifecycle.cli.commands.completing import prepare_if_asked
+from inbox_lifecycle.cli.commands import Asked
 from inbox_lifecycle.cli.exits import MEANINGS, Exit, exit_for, message_for
-from inbox_lifecycle.cli.flattening import help_text
+from inbox_lifecycle.cli.flattening import Help, help_text
 from inbox_lifecycle.cli.options import OutputClosed, Unfinished, WrongUsage
 from inbox_lifecycle.cli.render import printable
 from inbox_lifecycle.cli.streams import discard, is_about_output, open_missing
 from inbox_lifecycle.errors import InboxLifecycleError
 
 NAME = "inbox-lifecycle"
+#: By this variable a shell asks for completion.
+COMPLETING = "_INBOX_LIFECYCLE_COMPLETE"
 
 _EXIT_CODES = "\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items())
 _ADDRESS = re.compile(r"[^\s'\"(]*@[^\s'\")]*")
 _DEBUG = "INBOX_LIFECYCLE_DEBUG"
-
-app = typer.Typer(
-    name=NAME,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Exit codes:\n\n{_EXIT_CODES}",
-)
-
-
-add_commands(app)
+_HELP = {"-h", "--help"}
 
 
 class _Stopped(SystemExit):
@@ -75,20 +65,41 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer passes an opti
         raise typer.Exit
 
 
-@app.callback(help=help_text(__doc__))
 def _options(
     *,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
+    help_wanted: Help = False,
 ) -> None:
-    del version
+    del version, help_wanted
 
 
-@cache
-def commands() -> Callable[..., Any]:
-    """All commands with their options, read from the functions once."""
+def command_for(arguments: Sequence[str]) -> Any:
+    """The command line, as far as these arguments need it: see `Asked`."""
+    app = typer.Typer(
+        name=NAME,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        epilog=f"Exit codes:\n\n{_EXIT_CODES}",
+    )
+    app.callback(help=help_text(__doc__))(_options)
+    _asked(arguments).add(app)
     return get_command(app)
+
+
+def _asked(arguments: Sequence[str]) -> Asked:
+    if os.environ.get(COMPLETING):
+        return Asked(everything=True)
+    before = list(takewhile(_is_option, arguments))
+    # Help that is asked for before any command is that of all commands.
+    words = () if _HELP & set(before) else [word for word in arguments if not _is_option(word)]
+    return Asked(words, told=bool(_HELP & set(arguments)))
+
+
+def _is_option(argument: str) -> bool:
+    return argument.startswith("-")
 
 
 def run(arguments: list[str]) -> int:
@@ -100,7 +111,10 @@ def run(arguments: list[str]) -> int:
         getattr(stream, "reconfigure", _nothing)(errors="backslashreplace")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    prepare_if_asked()
+    if os.environ.get(COMPLETING):
+        from inbox_lifecycle.cli.commands.completing import prepare
+
+        prepare()
     try:
         return _flushed(_run(arguments or ["--help"]))
     except (BrokenPipeError, OutputClosed):
@@ -126,7 +140,7 @@ def _fail_to_write(failure: OSError) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return int(commands()(arguments, prog_name=NAME, standalone_mode=False) or 0)
+        return int(command_for(arguments)(arguments, prog_name=NAME, standalone_mode=False) or 0)
     except OutputClosed:
         raise
     except _Stopped as stopped:

@@ -9,15 +9,28 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from inbox_lifecycle.cli.options import OutputClosed, Place, WrongUsage
 
 _CONTEXT = "typer_context"
+_HELP = "help_wanted"
 #: Rich's markup for a text that is bold and empty.
 _NOTHING = "[bold][/bold]"
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - Typer passes an option's value by position
+    if wanted and not context.resilient_parsing:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+#: In place of Typer's own, which is read as an option that may be anything: pydantic is imported to find it missing.
+Help = Annotated[
+    bool, typer.Option("--help", "-h", help="Show this message and exit.", is_eager=True, callback=_show_help)
+]
 
 
 def help_text(doc: str | None) -> str:
@@ -40,6 +53,7 @@ def flattened(function: Callable[..., object], path: str) -> Callable[..., objec
 
     def call(**values: object) -> object:
         typed = _typed(values.pop(_CONTEXT))
+        del values[_HELP]
         try:
             for name, group in groups.items():
                 if issubclass(group, Place):
@@ -56,6 +70,7 @@ def flattened(function: Callable[..., object], path: str) -> Callable[..., objec
     parameters = [
         inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
         *_parameters(function, hints, groups),
+        inspect.Parameter(_HELP, inspect.Parameter.KEYWORD_ONLY, annotation=Help, default=False),
     ]
     call.__doc__ = help_text(function.__doc__)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -37,7 +37,7 @@ from inbox_lifecycle.domain.events import (
     WarmupFailed,
     WarmupStarted,
 )
-from inbox_lifecycle.domain.states import Pair, Status, Trigger, WarmupStatus
+from inbox_lifecycle.domain.states import PAIRS, Pair, Status, Trigger, WarmupStatus
 from inbox_lifecycle.verdict import Clause, Verdict
 
 
@@ -61,10 +61,10 @@ class Target(Enum):
 
 Guard = Callable[[State | None, Command], tuple[Clause, ...]]
 
-PENDING_PAIR = Pair(Status.PENDING, WarmupStatus.NOT_STARTED)
-WARMING_PAIR = Pair(Status.WARMING, WarmupStatus.WARMING)
-ACTIVE_PAIR = Pair(Status.ACTIVE, WarmupStatus.ACTIVE)
-BANNED_PAIR = Pair(Status.BANNED, WarmupStatus.BANNED)
+PENDING_PAIR = PAIRS[Status.PENDING, WarmupStatus.NOT_STARTED]
+WARMING_PAIR = PAIRS[Status.WARMING, WarmupStatus.WARMING]
+ACTIVE_PAIR = PAIRS[Status.ACTIVE, WarmupStatus.ACTIVE]
+BANNED_PAIR = PAIRS[Status.BANNED, WarmupStatus.BANNED]
 
 ANY_STATUS = tuple(Status)
 UNBORN: tuple[Status, ...] = ()
@@ -157,7 +157,8 @@ class Rule:
     def may_reach(self, state: State | None, reached: Pair) -> bool:
         """Whether some command leads from here to that pair by this rule."""
         if isinstance(self.to, Pair):
-            return reached == self.to and self._left_fits(state)
+            # Nearly always it is the very same object.
+            return (reached is self.to or reached == self.to) and self._left_fits(state)
         if self.to is Target.SAME:
             return state is not None and reached == state.pair
         return state is None or reached != state.pair

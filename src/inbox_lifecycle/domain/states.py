@@ -37,6 +37,12 @@ class Pair:
         return f"{self.status} / {self.warmup_status}"
 
 
+#: Every pair there is, by its words: looked up, as a million events that are read bring two each.
+PAIRS: dict[tuple[str, str], Pair] = {
+    (status, warmup_status): Pair(status, warmup_status) for status in Status for warmup_status in WarmupStatus
+}
+
+
 class Trigger(StrEnum):
     """What can be asked of an inbox."""
 

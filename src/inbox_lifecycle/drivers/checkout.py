@@ -27,6 +27,8 @@ from inbox_lifecycle.store.session import Backend
 _BROKEN: WeakKeyDictionary[Pool, float] = WeakKeyDictionary()
 #: Connections that are kept ready at most.
 KEPT = 4 * POOL_SIZE
+#: A forked child's inheritance: kept, for whatever is dropped is closed, and the parent still speaks on it.
+_PARENTS: list[Any] = []
 _FIRST_USED = "inbox_lifecycle_first_used"
 
 
@@ -115,6 +117,12 @@ class FromPool:
         """Give it back, to be taken by the next who comes."""
         self._supply.take_back(self)
 
+    def detach(self) -> Any:
+        """The driver's own connection, which no pool will ever close."""
+        raw = self.raw
+        self._connection.detach()
+        return raw
+
     def let_go(self) -> None:
         """Give it back to the pool itself."""
         self._connection.close()
@@ -192,7 +200,6 @@ class Supply:
         self._spares: deque[FromPool] = deque()
         #: One for each who is on its way to SQLAlchemy's pool, and may have to wait there.
         self._seekers: list[None] = []
-        self._parents: list[FromPool] = []
 
     def check_out(self) -> Held:
         """A connection, to be given back by `close`.
@@ -223,9 +230,8 @@ class Supply:
     def renew(self) -> None:
         """In a forked child: leave the parent's connections to the parent, without closing them."""
         if self._owns_engine:
-            # Kept, for whatever is dropped is closed.
-            self._parents += self._spares
-            self._spares.clear()
+            while self._spares:
+                _PARENTS.append(self._spares.pop().detach())
             self._seekers.clear()
             self._engine.dispose(close=False)
 

@@ -37,7 +37,7 @@ AT_ONCE = 2
 #: Commits in one statement at most.
 MOST = 64
 #: Seconds that somebody stands in line at most.
-CHANCE = 0.02
+CHANCE = 0.1
 #: How much of a commit's own patience may go into one that is made together, so that both fit into its budget.
 _SHARE = 0.1
 

@@ -19,7 +19,7 @@ from inbox_lifecycle.drivers.forks import renew_after_fork
 
 T = TypeVar("T")
 
-#: Seconds between two looks at whether shielded work is over, where a signal struck just as that was told.
+#: Seconds between two looks at whether shielded work is over or a signal has struck: either may come unnoticed.
 _GLANCE = 0.5
 #: Seconds that a thread without work is kept.
 _IDLE = 10.0
@@ -120,7 +120,9 @@ class Shielded(Generic[T]):
         """What the work gave, or its error; an interruption of the waiting is raised once the work is over."""
         try:
             self._start()
-            self._done.acquire()
+            # Python notices a signal that strikes as it begins to wait only when it looks up again.
+            while not self._done.acquire(timeout=_GLANCE):
+                pass
         except BaseException:
             self._wait_out()
             raise

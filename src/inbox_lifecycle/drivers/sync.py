@@ -48,7 +48,7 @@ class Database:
         self._turns = turns_for(None if self._memory else engine.url.database) if backend.is_sqlite else None
         # On a host's engine a statement is the host's to see, one for each call; one in memory has no disk to wait for.
         self._combines = owns_engine and not self._memory
-        self._group = GroupCommit(self._perform) if owns_engine and not backend.is_sqlite else None
+        self._group = GroupCommit(self.perform_alone) if owns_engine and not backend.is_sqlite else None
         renew_after_fork(self)
 
     def perform(self, step: Once) -> Any:
@@ -81,7 +81,7 @@ class Database:
         """
         # What is done for others might be lost to them.
         if turn.company is None or _can_be_struck():
-            return self._perform(turn.work)
+            return self.perform_alone(turn.work)
         with Followers(turns, turn) as followers:
             return self._perform(turn.work, followers)
 
@@ -96,8 +96,16 @@ class Database:
     def _perform_in_company(self, step: Once) -> Any:
         commit = step.statement
         if self._group is None or step.patience is not None or not isinstance(commit, CommitWarmup) or _can_be_struck():
-            return self._perform(step)
+            return self.perform_alone(step)
         return self._group.commit(step, commit)
+
+    def perform_alone(self, step: Once) -> Any:
+        """Perform a step on a connection of its own, whoever else performs one just now.
+
+        Raises:
+            StoreError: the database's answer was an error, or there was none.
+        """
+        return self._perform(step)
 
     def _perform(self, step: Once, followers: Followers | None = None) -> Any:
         held = self._supply.check_out()

@@ -23,6 +23,10 @@ CONNECT_TIMEOUT = 5
 #: Seconds that SQLite waits for another process to finish writing.
 BUSY_TIMEOUT = 10
 
+# Opened only as many as threads ask for at once. Those that nobody uses are kept by `drivers.checkout` and not by
+# SQLAlchemy's queue, or twice as many would stay open. Whoever waits for one has time left to say so.
+_MANY: dict[str, Any] = {"pool_size": 1, "max_overflow": 8 * POOL_SIZE - 1, "pool_timeout": 10}
+
 _PREPARED = "inbox_lifecycle_prepared"
 
 
@@ -91,7 +95,9 @@ def _sqlite_engine(url: URL) -> Engine:
     arguments = {name: value for name, value in wanted.items() if name not in url.query}
     if url.database in (None, "", ":memory:"):
         return create_engine(url, connect_args=arguments, poolclass=StaticPool)
-    return create_engine(url, connect_args=arguments, pool_size=4 * POOL_SIZE, max_overflow=4 * POOL_SIZE)
+    engine = create_engine(url, connect_args=arguments, **_MANY)
+    event.listen(engine, "connect", _wait_for_the_disk)
+    return engine
 
 
 def _postgresql_engine(url: URL) -> Engine:
@@ -109,9 +115,7 @@ def _postgresql_engine(url: URL) -> Engine:
         url,
         connect_args=missing if url.get_driver_name() == "psycopg" else {},
         isolation_level="AUTOCOMMIT",
-        # Opened only as many as threads ask for at once; what overflows would be opened and closed at every call.
-        pool_size=4 * POOL_SIZE,
-        max_overflow=4 * POOL_SIZE,
+        **_MANY,
         pool_use_lifo=True,
         pool_reset_on_return=None,
         skip_autocommit_rollback=True,
@@ -133,6 +137,13 @@ def _set_up_connection(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("pragma foreign_keys = on")
     # What was erased is overwritten where it stood.
     cursor.execute("pragma secure_delete = on")
+    cursor.close()
+
+
+def _wait_for_the_disk(connection: sqlite3.Connection, _record: object) -> None:
+    # What a call has answered survives a loss of power, whatever this build of SQLite does by itself.
+    cursor = connection.cursor()
+    cursor.execute("pragma synchronous = full")
     cursor.close()
 
 

@@ -7,8 +7,9 @@ How positions are given (PostgreSQL):
       appended. An event that is picked takes all queued ones of its inbox before it along, and an inbox's events are
       placed by the largest number among those up to them.
     - Whoever sees an inbox's event sees the one before it as well, for that one had been committed before.
-    - Where nothing waits, nothing is locked, for a lock takes a transaction id. That is seen by the end of an index:
-      whatever was taken since the last vacuum still lies in front of the table.
+    - Those before it are looked for where they are not picked themselves and have no position yet, which is next to
+      never. Looked up each time, they would be so by reading the whole queue, as soon as PostgreSQL takes it for empty.
+    - Where nothing waits, nothing is locked, for a lock takes a transaction id.
 On SQLite there is one writer: the queue's order is the order of commits.
 """
 
@@ -36,18 +37,21 @@ with head as materialized (
     select next_position from {s}inbox_feed_head
     where one = 1 and (select min(q.seq) from {s}inbox_feed_queue q) is not null for update skip locked
 ), picked as materialized (
-    select p.inbox_id, max(p.version) as version
-    from (
-        select q.inbox_id, q.version from {s}inbox_feed_queue q
-        where exists (select from head) order by q.seq limit cast(:limit as integer)
-    ) p
+    select q.ctid as at, q.inbox_id, q.version from {s}inbox_feed_queue q
+    where exists (select from head) order by q.seq limit cast(:limit as integer)
+), reached as materialized (
+    select p.inbox_id, min(p.version) as first, max(p.version) as version, count(*) as many from picked p
     group by p.inbox_id
+), earlier as (
+    select low.at from reached r cross join lateral (
+        select q.ctid as at from {s}inbox_feed_queue q
+        where q.inbox_id = r.inbox_id and q.version <= r.version offset 0
+    ) low
+    where r.many <= r.version - r.first or (r.first > 1 and not exists (
+        select 1 from {s}inbox_feed f where f.inbox_id = r.inbox_id and f.version = r.first - 1 offset 0))
 ), taken as (
     delete from {s}inbox_feed_queue where ctid = any(array(
-        select low.ctid from picked cross join lateral (
-            select q.ctid from {s}inbox_feed_queue q
-            where q.inbox_id = picked.inbox_id and q.version <= picked.version offset 0
-        ) low
+        select p.at from picked p union all select e.at from earlier e
     ))
     returning seq, inbox_id, version, hash
 ), ranked as (

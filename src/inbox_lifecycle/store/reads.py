@@ -9,7 +9,7 @@ from inbox_lifecycle.domain import Status
 from inbox_lifecycle.store.rows import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
-    EVENT_COLUMNS_POSTGRESQL,
+    POSTGRESQL_EVENT_COLUMNS,
     INBOX_COLUMNS,
     LANDED_COLUMNS,
 )
@@ -253,7 +253,7 @@ where (e.inbox_id, e.version) > (cast(:after as {id}), cast(:after_version as in
 order by e.inbox_id, e.version
 limit cast(:limit as integer)
 """
-VERIFY_EVENTS_POSTGRESQL = _VERIFY_EVENTS.replace("{columns}", EVENT_COLUMNS_POSTGRESQL)
+VERIFY_EVENTS_POSTGRESQL = _VERIFY_EVENTS.replace("{columns}", POSTGRESQL_EVENT_COLUMNS)
 VERIFY_EVENTS_SQLITE = _VERIFY_EVENTS.replace("{columns}", EVENT_COLUMNS)
 
 VERIFY_ATTEMPTS = f"""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from inbox_lifecycle.records import FedEvent
-from inbox_lifecycle.store.rows import EVENT_COLUMNS, EVENT_COLUMNS_POSTGRESQL, draft_of, read_event
+from inbox_lifecycle.store.rows import EVENT_COLUMNS, POSTGRESQL_EVENT_COLUMNS, draft_of, read_event
 from inbox_lifecycle.store.session import Row, Session
 
 _FEED_ROWS = """
@@ -22,7 +22,7 @@ limit cast(:limit as integer)
 """
 
 # Without the last one, the key of the context's commitment, which is nobody's to read who reads events.
-FEED_ROWS_POSTGRESQL = _FEED_ROWS.replace("{columns}", EVENT_COLUMNS_POSTGRESQL.rpartition(", ")[0])
+FEED_ROWS_POSTGRESQL = _FEED_ROWS.replace("{columns}", POSTGRESQL_EVENT_COLUMNS.rpartition(", ")[0])
 FEED_ROWS_SQLITE = _FEED_ROWS.replace("{columns}", EVENT_COLUMNS.rpartition(", ")[0])
 
 #: Rows per page: on PostgreSQL as many as make the trip there cheap, on SQLite as few as stay in a processor's cache.

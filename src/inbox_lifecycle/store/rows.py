@@ -44,8 +44,10 @@ EVENT_COLUMNS = (
     " e.correlation_id, e.causation_id, e.idempotency_key, e.context_key"
 )
 EVENT_WIDTH = 20
+#: Where the context's columns begin and end; what follows is the key of its commitment.
+CONTEXT_START, CONTEXT_END = 13, 19
 #: The same for pages that PostgreSQL gives in binary form, where an id would come as an object of its own.
-EVENT_COLUMNS_POSTGRESQL = EVENT_COLUMNS.replace("e.inbox_id,", "cast(e.inbox_id as text) as inbox_id,").replace(
+POSTGRESQL_EVENT_COLUMNS = EVENT_COLUMNS.replace("e.inbox_id,", "cast(e.inbox_id as text) as inbox_id,").replace(
     "e.event_id,", "cast(e.event_id as text) as event_id,"
 )
 
@@ -191,29 +193,35 @@ def read_event(row: Row) -> RecordedEvent:
         UnknownEvent: a newer version of the library wrote it.
         HistoryBroken: the entry is not what was written.
     """
-    # Whoever replays a history reads a million of these: each column is looked at once.
-    known_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status, at = row[:10]
-    entry, inbox_id = bytes(row[10]), str(known_id)
+    # Whoever replays a history reads a million of these: each column is taken once, and most are what they should be.
+    (
+        known_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status, at,
+        entry, hash_, previous_hash, *context,
+    ) = row[:CONTEXT_END]  # fmt: skip
+    inbox_id = known_id if type(known_id) is str else str(known_id)
+    if type(entry) is not bytes:
+        entry = bytes(entry)
     current = decode_current(name, schema, entry)
     if current is None:
         event, recorded_at = _event_of(inbox_id, version, name, schema, entry), read_time_column(at)
     else:
-        event = current[0].payload
+        decoded, recorded_at = current
+        event = decoded.payload
         # On SQLite a time is the text that the entry has too.
-        recorded_at = current[1] if at == current[0].recorded_at else read_time_column(at)
-    previous_hash = row[12]
+        if at != decoded.recorded_at:
+            recorded_at = read_time_column(at)
     recorded: RecordedEvent = _EventDraft(
         inbox_id,
         version,
-        str(event_id),
+        event_id if type(event_id) is str else str(event_id),
         name,
         schema,
         event,
         None if from_status is None else read_pair(from_status, from_warmup_status),
         read_pair(status, warmup_status),
         recorded_at,
-        read_context(row[13:19]),
-        bytes(row[11]),
+        read_context(context),
+        bytes(hash_),
         None if previous_hash is None else bytes(previous_hash),
         entry,
     )

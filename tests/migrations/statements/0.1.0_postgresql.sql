@@ -1,4 +1,4 @@
--- What inbox-lifecycle 0.1.0 says to postgresql; it needs revision 1.0006.
+-- What inbox-lifecycle 0.1.0 says to postgresql; it needs revision 1.0008.
 
 -- api_keys_api_keys
 select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from "inbox_lifecycle".inbox_api_keys where id > cast($1 as uuid)
@@ -45,6 +45,69 @@ where i.owner_id = cast($1 as text) and i.erased_at is null and a.inbox_id = cas
 order by a.id
 limit cast($4 as integer);
 
+-- births_sql_births_postgresql
+with wanted as materialized (
+    select * from json_to_recordset(cast($1 as json)) as w(
+        inbox_id uuid, owner_id text, domain_id uuid, domain text, email_address text, address_key bytea,
+        provider text, provider_ref text, created_at timestamptz, event_id uuid, name text, schema integer,
+        status text, warmup_status text, recorded_at timestamptz, entry bytea, hash bytea, context_owner_id text,
+        actor text, reason text, correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+), free as materialized (
+    select w.* from wanted w
+    where not exists (select from "inbox_lifecycle".inboxes i where i.email_address = w.email_address)
+      and not exists (select from "inbox_lifecycle".inboxes i where i.id = w.inbox_id)
+), made as (
+    insert into "inbox_lifecycle".email_domains (id, owner_id, domain, status, created_at)
+    select distinct on (owner_id, domain) domain_id, owner_id, domain, 'pending', recorded_at
+    from free
+    order by owner_id, domain
+    on conflict (owner_id, domain) do nothing
+    returning id
+), settled as materialized (
+    select f.*, case
+        when f.domain_id in (select id from made) then f.domain_id
+        else (select d.id from "inbox_lifecycle".email_domains d where d.owner_id = f.owner_id and d.domain = f.domain)
+    end as email_domain_id
+    from free f
+), born as (
+    insert into "inbox_lifecycle".inboxes
+        (id, owner_id, email_domain_id, email_address, address_key, provider, provider_ref, status, warmup_status,
+         version, head_hash, created_at, updated_at)
+    select inbox_id, owner_id, email_domain_id, email_address, address_key, provider, provider_ref, status,
+           warmup_status, 1, hash, created_at, recorded_at
+    from settled
+    where email_domain_id is not null
+    order by email_address
+    returning id, head_hash
+), event as (
+    insert into "inbox_lifecycle".inbox_events
+        (inbox_id, version, event_id, name, schema, status, warmup_status, recorded_at, entry, hash, owner_id, actor,
+         reason, correlation_id, causation_id, idempotency_key, context_key)
+    select inbox_id, 1, event_id, name, schema, status, warmup_status, recorded_at, entry, hash, context_owner_id,
+           actor, reason, correlation_id, causation_id, idempotency_key, context_key
+    from settled
+    where email_domain_id is not null
+), queued as (
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, 1, head_hash from born
+)
+select id from born;
+
+-- births_sql_found_postgresql
+with wanted as materialized (
+    select * from json_to_recordset(cast($1 as json)) as w(inbox_id uuid, email_address text)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+)
+select w.inbox_id, i.id, i.owner_id, i.email_address, e.event_id
+from wanted w
+join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+left join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id and e.version = 1
+union all
+select w.inbox_id, i.id, i.owner_id, i.email_address, e.event_id
+from wanted w
+join "inbox_lifecycle".inboxes i on i.email_address = w.email_address and i.id <> w.inbox_id
+left join "inbox_lifecycle".inbox_events e on e.inbox_id = i.id and e.version = 1;
+
 -- blank_late_attempts_of_all
 update "inbox_lifecycle".inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end
 where (owner_id is not null or actor is not null or reason is not null or correlation_id is not null
@@ -61,7 +124,8 @@ where (owner_id is not null or actor is not null or reason is not null or correl
 
 -- bulk_sql_claim_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+    select * from json_to_recordset(cast($1 as json)) as w(inbox_id uuid, attempt_id uuid)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 )
 insert into "inbox_lifecycle".inbox_attempts
     (inbox_id, id, kind, seen_version, seen_status, seen_warmup_status, opened_at, lease_until, to_disable,
@@ -70,73 +134,136 @@ select i.id, w.attempt_id, 'retry', i.version, i.status, i.warmup_status, cast($
        i.owner_id, cast($4 as text), cast($5 as text), cast($6 as text),
        cast($7 as text), 'bulk'
 from wanted w join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
-where i.id = any(array(select inbox_id from wanted)) and i.erased_at is null
+where i.erased_at is null
 order by i.id
 on conflict do nothing;
 
 -- bulk_sql_close_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb))
-        as w(inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text)
+    select * from json_to_recordset(cast($1 as json)) as w(
+        inbox_id uuid, attempt_id uuid, owner_id text, outcome text, detail text)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 )
 update "inbox_lifecycle".inbox_attempts a
 set outcome = w.outcome, closed_at = cast($2 as timestamptz), detail = w.detail
 from wanted w
 where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
-  and (a.owner_id = w.owner_id or a.owner_id is null) and a.inbox_id = any(array(select inbox_id from wanted));
+  and (a.owner_id = w.owner_id or a.owner_id is null);
 
 -- bulk_sql_commits_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(
+    select * from json_to_recordset(cast($1 as json)) as w(
         inbox_id uuid, attempt_id uuid, seen_version integer, owner_id text, event_id uuid, name text, schema integer,
         from_status text, from_warmup_status text, status text, warmup_status text, recorded_at timestamptz,
         entry bytea, hash bytea, previous_hash bytea, context_owner_id text, actor text, reason text,
         correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ), patience as materialized (
     select set_config('lock_timeout', $2, true) as lock_timeout
 ), fence as materialized (
     select w.*
-    from "inbox_lifecycle".inbox_attempts a join wanted w on w.inbox_id = a.inbox_id and w.attempt_id = a.id, patience
-    where patience.lock_timeout is not null and a.inbox_id = any(array(select inbox_id from wanted)) and a.outcome is null
+    from patience
+    cross join wanted w
+    join "inbox_lifecycle".inbox_attempts a on a.inbox_id = w.inbox_id and a.id = w.attempt_id
+    join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+    where patience.lock_timeout is not null and a.outcome is null
     order by a.inbox_id
-    for update of a
-), older as materialized (
-    select a.inbox_id, a.id from "inbox_lifecycle".inbox_attempts a
-    where a.inbox_id = any(array(select inbox_id from wanted)) and a.id <> all(array(select attempt_id from wanted)) and a.outcome is null
-      and a.kind <> 'launch' and a.lease_until < statement_timestamp()
-    for update skip locked
+    for no key update of a, i skip locked
 ), swap as (
     update "inbox_lifecycle".inboxes i
     set status = f.status, warmup_status = f.warmup_status, version = i.version + 1, head_hash = f.hash,
         updated_at = f.recorded_at
     from fence f
-    where i.id = f.inbox_id and i.id = any(array(select inbox_id from wanted)) and i.version = f.seen_version
+    where i.id = f.inbox_id and i.version = f.seen_version
       and i.status = f.from_status and i.warmup_status = f.from_warmup_status
       and i.owner_id is not distinct from f.owner_id
-    returning i.*
+    returning i as inbox, i.version, f.*
 ), event as (
     insert into "inbox_lifecycle".inbox_events
         (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
          recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
          idempotency_key, context_key)
-    select i.id, i.version, f.event_id, f.name, f.schema, f.from_status, f.from_warmup_status, i.status,
-           i.warmup_status, i.updated_at, f.entry, i.head_hash, f.previous_hash, f.context_owner_id, f.actor, f.reason,
-           f.correlation_id, f.causation_id, f.idempotency_key, f.context_key
-    from swap i join fence f on f.inbox_id = i.id
+    select inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+           recorded_at, entry, hash, previous_hash, context_owner_id, actor, reason, correlation_id, causation_id,
+           idempotency_key, context_key
+    from swap
 ), queued as (
-    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap order by id
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select inbox_id, version, hash from swap
 ), closed as (
     update "inbox_lifecycle".inbox_attempts a
-    set outcome = 'moved', closed_at = f.recorded_at, event_version = i.version
-    from swap i join fence f on f.inbox_id = i.id
-    where a.inbox_id = i.id and a.id = f.attempt_id and a.inbox_id = any(array(select inbox_id from wanted))
+    set outcome = 'moved', closed_at = swap.recorded_at, event_version = swap.version
+    from swap where a.inbox_id = swap.inbox_id and a.id = swap.attempt_id
 ), superseded as (
     update "inbox_lifecycle".inbox_attempts a
-    set outcome = 'superseded', closed_at = i.updated_at
-    from swap i join older on older.inbox_id = i.id
-    where a.inbox_id = i.id and a.id = older.id and a.inbox_id = any(array(select inbox_id from wanted))
+    set outcome = 'superseded', closed_at = swap.recorded_at
+    from swap cross join lateral (
+        select o.id from "inbox_lifecycle".inbox_attempts o
+        where o.inbox_id = swap.inbox_id and o.id <> swap.attempt_id and o.outcome is null
+          and o.kind <> 'launch' and o.lease_until < statement_timestamp()
+        for update skip locked
+    ) older
+    where a.inbox_id = swap.inbox_id and a.id = older.id
 )
-select id from swap;
+select inbox_id from swap;
+
+-- bulk_sql_commits_together_postgresql
+with wanted as materialized (
+    select * from json_to_recordset(cast($1 as json)) as w(
+        inbox_id uuid, attempt_id uuid, seen_version integer, owner_id text, event_id uuid, name text, schema integer,
+        from_status text, from_warmup_status text, status text, warmup_status text, recorded_at timestamptz,
+        entry bytea, hash bytea, previous_hash bytea, context_owner_id text, actor text, reason text,
+        correlation_id text, causation_id text, idempotency_key text, context_key bytea)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+), patience as materialized (
+    select set_config('lock_timeout', $2, true) as lock_timeout
+), fence as materialized (
+    select w.*
+    from patience
+    cross join wanted w
+    join "inbox_lifecycle".inbox_attempts a on a.inbox_id = w.inbox_id and a.id = w.attempt_id
+    join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+    where patience.lock_timeout is not null and a.outcome is null
+    order by a.inbox_id
+    for no key update of a, i skip locked
+), swap as (
+    update "inbox_lifecycle".inboxes i
+    set status = f.status, warmup_status = f.warmup_status, version = i.version + 1, head_hash = f.hash,
+        updated_at = f.recorded_at
+    from fence f
+    where i.id = f.inbox_id and i.version = f.seen_version
+      and i.status = f.from_status and i.warmup_status = f.from_warmup_status
+      and i.owner_id is not distinct from f.owner_id
+    returning i as inbox, i.version, f.*
+), event as (
+    insert into "inbox_lifecycle".inbox_events
+        (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+         recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
+         idempotency_key, context_key)
+    select inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+           recorded_at, entry, hash, previous_hash, context_owner_id, actor, reason, correlation_id, causation_id,
+           idempotency_key, context_key
+    from swap
+), queued as (
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select inbox_id, version, hash from swap
+), closed as (
+    update "inbox_lifecycle".inbox_attempts a
+    set outcome = 'moved', closed_at = swap.recorded_at, event_version = swap.version
+    from swap where a.inbox_id = swap.inbox_id and a.id = swap.attempt_id
+), superseded as (
+    update "inbox_lifecycle".inbox_attempts a
+    set outcome = 'superseded', closed_at = swap.recorded_at
+    from swap cross join lateral (
+        select o.id from "inbox_lifecycle".inbox_attempts o
+        where o.inbox_id = swap.inbox_id and o.id <> swap.attempt_id and o.outcome is null
+          and o.kind <> 'launch' and o.lease_until < statement_timestamp()
+        for update skip locked
+    ) older
+    where a.inbox_id = swap.inbox_id and a.id = older.id
+)
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from swap
+cross join lateral (select (swap.inbox).*) i
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
 
 -- bulk_sql_count_stuck_of_all
 select count(*) from "inbox_lifecycle".inboxes i
@@ -162,12 +289,14 @@ where i.status = 'pending' and i.warmup_status = 'not_started' and i.erased_at i
 
 -- bulk_sql_give_up_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+    select * from json_to_recordset(cast($1 as json)) as w(inbox_id uuid, attempt_id uuid)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ), expired as materialized (
     select a.inbox_id, a.id
-    from "inbox_lifecycle".inbox_attempts a join "inbox_lifecycle".inboxes i on i.id = a.inbox_id
-    where a.inbox_id = any(array(select inbox_id from wanted)) and i.id = any(array(select inbox_id from wanted)) and a.id <> all(array(select attempt_id from wanted))
-      and a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
+    from wanted w
+    join "inbox_lifecycle".inbox_attempts a on a.inbox_id = w.inbox_id and a.id <> w.attempt_id
+    join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
+    where a.claim = 'bulk' and a.outcome is null and a.lease_until < statement_timestamp()
       and i.version = a.seen_version and i.erased_at is null
     order by a.inbox_id
     for update of a skip locked
@@ -175,33 +304,32 @@ with wanted as materialized (
 update "inbox_lifecycle".inbox_attempts a
 set outcome = 'abandoned', closed_at = cast($2 as timestamptz), detail = cast($3 as text)
 from expired e
-where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null and a.inbox_id = any(array(select inbox_id from wanted));
+where a.inbox_id = e.inbox_id and a.id = e.id and a.outcome is null;
 
 -- bulk_sql_hold_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+    select * from json_to_recordset(cast($1 as json)) as w(inbox_id uuid, attempt_id uuid)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ), held as (
     update "inbox_lifecycle".inbox_attempts a
     set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.warmup_status, lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))
     from wanted w join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
     where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null
-      and a.inbox_id = any(array(select inbox_id from wanted)) and i.id = any(array(select inbox_id from wanted))
     returning a.inbox_id
 )
-select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, held.inbox_id is not null
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash, i.id in (select inbox_id from held)
 from wanted w
 join "inbox_lifecycle".inboxes i on i.id = w.inbox_id
-left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-left join held on held.inbox_id = i.id
-where i.id = any(array(select inbox_id from wanted));
+left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
 
 -- bulk_sql_prolong_postgresql
 with wanted as materialized (
-    select * from jsonb_to_recordset(cast(cast($1 as text) as jsonb)) as w(inbox_id uuid, attempt_id uuid)
+    select * from json_to_recordset(cast($1 as json)) as w(inbox_id uuid, attempt_id uuid)
+    where w.inbox_id between '00000000-0000-0000-0000-000000000000' and 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 )
 update "inbox_lifecycle".inbox_attempts a set lease_until = statement_timestamp() + make_interval(secs => cast($2 as double precision))
 from wanted w
-where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null and a.inbox_id = any(array(select inbox_id from wanted));
+where a.inbox_id = w.inbox_id and a.id = w.attempt_id and a.outcome is null;
 
 -- bulk_sql_stuck_of_all
 select i.id from "inbox_lifecycle".inboxes i
@@ -326,6 +454,36 @@ swap as (
            cast($15 as text), cast($16 as text), cast($17 as text),
            cast($18 as text), cast($19 as text), cast($20 as text),
            cast($21 as bytea)
+    from swap
+), queued as (
+    insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap
+)
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash from swap i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id;
+
+-- commit_move_patiently
+with 
+patience as materialized (
+    select set_config('lock_timeout', $1, true) as lock_timeout
+),
+swap as (
+    update "inbox_lifecycle".inboxes i
+    set status = $2, warmup_status = $3, version = i.version + 1, head_hash = $4,
+        updated_at = cast($5 as timestamptz)
+    from patience
+    where patience.lock_timeout is not null and i.id = cast($6 as uuid) and i.version = cast($7 as integer)
+      and i.status = $8 and i.warmup_status = $9
+      and i.owner_id is not distinct from cast($10 as text)
+    returning i.*
+), event as (
+    insert into "inbox_lifecycle".inbox_events
+        (inbox_id, version, event_id, name, schema, from_status, from_warmup_status, status, warmup_status,
+         recorded_at, entry, hash, previous_hash, owner_id, actor, reason, correlation_id, causation_id,
+         idempotency_key, context_key)
+    select id, version, cast($11 as uuid), $12, cast($13 as integer), $8, $9,
+           status, warmup_status, updated_at, $14, head_hash, cast($15 as bytea),
+           cast($16 as text), cast($17 as text), cast($18 as text),
+           cast($19 as text), cast($20 as text), cast($21 as text),
+           cast($22 as bytea)
     from swap
 ), queued as (
     insert into "inbox_lifecycle".inbox_feed_queue (inbox_id, version, hash) select id, version, head_hash from swap
@@ -489,6 +647,18 @@ where a.outcome is null and a.lease_until < statement_timestamp()
 order by a.inbox_id, a.id
 limit cast($3 as integer);
 
+-- feed_blocks_postgresql
+select case when b.level = 0 then (
+    select string_agg(f.leaf_hash, cast('' as bytea) order by f.position) from "inbox_lifecycle".inbox_feed f
+    where f.position >= b.begin and f.position < b.past
+) else (
+    select string_agg(n.hash, cast('' as bytea) order by n.number) from "inbox_lifecycle".inbox_tree_nodes n
+    where n.level = b.level and n.number >= b.begin and n.number < b.past
+) end
+from jsonb_to_recordset(cast(cast($1 as text) as jsonb))
+    as b(place integer, level smallint, begin bigint, past bigint)
+order by b.place;
+
 -- feed_extent
 select coalesce((select max(f.position) + 1 from "inbox_lifecycle".inbox_feed f), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 1), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 2), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 3), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 4), 0), coalesce((select max(n.number) + 1 from "inbox_lifecycle".inbox_tree_nodes n where n.level = 5), 0);
 
@@ -516,20 +686,24 @@ on conflict (level, number) do nothing;
 
 -- feed_seal_postgresql
 with head as materialized (
-    select next_position from "inbox_lifecycle".inbox_feed_head where one = 1 for update skip locked
+    select next_position from "inbox_lifecycle".inbox_feed_head
+    where one = 1 and (select min(q.seq) from "inbox_lifecycle".inbox_feed_queue q) is not null for update skip locked
 ), picked as materialized (
-    select p.inbox_id, max(p.version) as version
-    from (
-        select q.inbox_id, q.version from "inbox_lifecycle".inbox_feed_queue q
-        where exists (select from head) order by q.seq limit cast($1 as integer)
-    ) p
+    select q.ctid as at, q.inbox_id, q.version from "inbox_lifecycle".inbox_feed_queue q
+    where exists (select from head) order by q.seq limit cast($1 as integer)
+), reached as materialized (
+    select p.inbox_id, min(p.version) as first, max(p.version) as version, count(*) as many from picked p
     group by p.inbox_id
+), earlier as (
+    select low.at from reached r cross join lateral (
+        select q.ctid as at from "inbox_lifecycle".inbox_feed_queue q
+        where q.inbox_id = r.inbox_id and q.version <= r.version offset 0
+    ) low
+    where r.many <= r.version - r.first or (r.first > 1 and not exists (
+        select 1 from "inbox_lifecycle".inbox_feed f where f.inbox_id = r.inbox_id and f.version = r.first - 1 offset 0))
 ), taken as (
     delete from "inbox_lifecycle".inbox_feed_queue where ctid = any(array(
-        select low.ctid from picked cross join lateral (
-            select q.ctid from "inbox_lifecycle".inbox_feed_queue q
-            where q.inbox_id = picked.inbox_id and q.version <= picked.version offset 0
-        ) low
+        select p.at from picked p union all select e.at from earlier e
     ))
     returning seq, inbox_id, version, hash
 ), ranked as (
@@ -545,22 +719,79 @@ with head as materialized (
     update "inbox_lifecycle".inbox_feed_head set next_position = next_position + (select count(*) from taken)
     where one = 1 and exists (select from taken)
 )
-select (select count(*) from fed), (select count(*) from head);
+select (select count(*) from fed),
+       exists (select from head) or (select min(q.seq) from "inbox_lifecycle".inbox_feed_queue q) is null;
 
 -- feed_unsealed
 select count(*) from "inbox_lifecycle".inbox_feed_queue;
 
 -- find_any
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-where 1 = 1
+from (
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'pending' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast($1 as integer)
+) pending
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'warming' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast($1 as integer)
+) warming
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'active' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast($1 as integer)
+) active
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'banned' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast($1 as integer)
+) banned
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast($1 as integer);
 
+-- find_any_by_all
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from (
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'pending' and i.warmup_status = cast($1 as text) and (i.created_at, i.id) < (cast($2 as timestamptz), cast($3 as uuid))
+    order by i.created_at desc, i.id desc
+    limit cast($4 as integer)
+) pending
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'warming' and i.warmup_status = cast($1 as text) and (i.created_at, i.id) < (cast($2 as timestamptz), cast($3 as uuid))
+    order by i.created_at desc, i.id desc
+    limit cast($4 as integer)
+) warming
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'active' and i.warmup_status = cast($1 as text) and (i.created_at, i.id) < (cast($2 as timestamptz), cast($3 as uuid))
+    order by i.created_at desc, i.id desc
+    limit cast($4 as integer)
+) active
+union all
+select * from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = 'banned' and i.warmup_status = cast($1 as text) and (i.created_at, i.id) < (cast($2 as timestamptz), cast($3 as uuid))
+    order by i.created_at desc, i.id desc
+    limit cast($4 as integer)
+) banned
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
+order by i.created_at desc, i.id desc
+limit cast($4 as integer);
+
 -- find_by_after_time
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-where (i.created_at, i.id) < (cast($1 as timestamptz), cast($2 as uuid))
+from (
+    select i.* from "inbox_lifecycle".inboxes i where (i.created_at, i.id) < (cast($1 as timestamptz), cast($2 as uuid))
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast($3 as integer);
 
@@ -580,22 +811,31 @@ limit cast($2 as integer);
 
 -- find_by_owner_id
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-where i.owner_id = cast($1 as text)
+from (
+    select i.* from "inbox_lifecycle".inboxes i where i.owner_id = cast($1 as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast($2 as integer);
 
 -- find_by_status
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-where i.status = cast($1 as text)
+from (
+    select i.* from "inbox_lifecycle".inboxes i where i.status = cast($1 as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast($2 as integer);
 
 -- find_by_warmup_status
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from "inbox_lifecycle".inboxes i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
-where i.warmup_status = cast($1 as text)
+from (
+    select i.* from "inbox_lifecycle".inboxes i where i.warmup_status = cast($1 as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join "inbox_lifecycle".email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast($2 as integer);
 
@@ -1109,8 +1349,8 @@ where c.size > cast($1 as bigint) and c.size <= cast($2 as bigint)
 order by c.size, c.origin
 limit cast($5 as integer);
 
--- verification_feed_feed
-select f.position, f.inbox_id, f.version, f.leaf_hash,
+-- verification_feed_feed_postgresql
+select f.position, cast(f.inbox_id as text), f.version, f.leaf_hash,
        (select e.hash from "inbox_lifecycle".inbox_events e where e.inbox_id = f.inbox_id and e.version = f.version),
        (select p.position from "inbox_lifecycle".inbox_feed p where p.inbox_id = f.inbox_id and p.version = f.version - 1)
 from "inbox_lifecycle".inbox_feed f
@@ -1160,7 +1400,18 @@ where (a.inbox_id, a.id) > (cast($1 as uuid), cast($2 as uuid))
 order by a.inbox_id, a.id
 limit cast($4 as integer);
 
--- verify_events
+-- verify_events_postgresql
+select cast(e.inbox_id as text) as inbox_id, e.version, cast(e.event_id as text) as event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
+       case when e.context_key is null then
+           (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox_id and i.erased_at is not null)
+       end as erased
+from "inbox_lifecycle".inbox_events e
+where (e.inbox_id, e.version) > (cast($1 as uuid), cast($2 as integer))
+  and e.inbox_id <= cast($3 as uuid)
+order by e.inbox_id, e.version
+limit cast($4 as integer);
+
+-- verify_events_sqlite
 select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
        case when e.context_key is null then
            (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox_id and i.erased_at is not null)

@@ -1,4 +1,4 @@
--- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0006.
+-- What inbox-lifecycle 0.1.0 says to sqlite; it needs revision 1.0008.
 
 -- api_keys_api_keys
 select id, prefix, owner_id, label, created_at, created_by, expires_at, revoked_at, revoked_by from inbox_api_keys where id > cast(:after as text)
@@ -44,6 +44,11 @@ from inbox_attempts a join inboxes i on i.id = a.inbox_id
 where i.owner_id = cast(:owner_id as text) and i.erased_at is null and a.inbox_id = cast(:inbox_id as text) and a.id > cast(:after as text)
 order by a.id
 limit cast(:limit as integer);
+
+-- births_sql_found_sqlite
+select :inbox_id, i.id, i.owner_id, i.email_address, e.event_id
+from inboxes i left join inbox_events e on e.inbox_id = i.id and e.version = 1
+where i.id = :inbox_id or i.email_address = :email_address;
 
 -- blank_attempts
 update inbox_attempts set owner_id = null, actor = null, reason = null, correlation_id = null, causation_id = null, idempotency_key = null, detail = case when outcome in ('rejected', 'throttled', 'busy', 'unavailable') then null else detail end where inbox_id = :inbox_id;
@@ -123,6 +128,10 @@ set seen_version = i.version, seen_status = i.status, seen_warmup_status = i.war
     lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'
 from inboxes i
 where i.id = :inbox_id and a.inbox_id = :inbox_id and a.id = :attempt_id and a.outcome is null;
+
+-- bulk_sql_just_moved_sqlite
+select 1 from inbox_attempts a join inbox_events e on e.inbox_id = a.inbox_id and e.version = :seen_version + 1
+where a.inbox_id = :inbox_id and a.id = :attempt_id and a.outcome is null and e.event_id = :event_id;
 
 -- bulk_sql_prolong_sqlite
 update inbox_attempts set lease_until = strftime('%Y-%m-%dT%H:%M:%f', 'now', :lease || ' seconds') || '000Z'
@@ -291,15 +300,71 @@ select count(*) from inbox_feed_queue;
 
 -- find_any
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from inboxes i left join email_domains d on d.id = i.email_domain_id
-where 1 = 1
+from (
+select * from (
+    select i.* from inboxes i where i.status = 'pending' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) pending
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'warming' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) warming
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'active' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) active
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'banned' and 1 = 1
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) banned
+) i left join email_domains d on d.id = i.email_domain_id
+order by i.created_at desc, i.id desc
+limit cast(:limit as integer);
+
+-- find_any_by_all
+select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
+from (
+select * from (
+    select i.* from inboxes i where i.status = 'pending' and i.warmup_status = cast(:warmup_status as text) and (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) pending
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'warming' and i.warmup_status = cast(:warmup_status as text) and (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) warming
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'active' and i.warmup_status = cast(:warmup_status as text) and (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) active
+union all
+select * from (
+    select i.* from inboxes i where i.status = 'banned' and i.warmup_status = cast(:warmup_status as text) and (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+    order by i.created_at desc, i.id desc
+    limit cast(:limit as integer)
+) banned
+) i left join email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast(:limit as integer);
 
 -- find_by_after_time
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from inboxes i left join email_domains d on d.id = i.email_domain_id
-where (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+from (
+    select i.* from inboxes i where (i.created_at, i.id) < (cast(:after_time as text), cast(:after_id as text))
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast(:limit as integer);
 
@@ -319,22 +384,31 @@ limit cast(:limit as integer);
 
 -- find_by_owner_id
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from inboxes i left join email_domains d on d.id = i.email_domain_id
-where i.owner_id = cast(:owner_id as text)
+from (
+    select i.* from inboxes i where i.owner_id = cast(:owner_id as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast(:limit as integer);
 
 -- find_by_status
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from inboxes i left join email_domains d on d.id = i.email_domain_id
-where i.status = cast(:status as text)
+from (
+    select i.* from inboxes i where i.status = cast(:status as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast(:limit as integer);
 
 -- find_by_warmup_status
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash
-from inboxes i left join email_domains d on d.id = i.email_domain_id
-where i.warmup_status = cast(:warmup_status as text)
+from (
+    select i.* from inboxes i where i.warmup_status = cast(:warmup_status as text)
+    order by i.created_at desc, i.id desc
+    limit 1001
+) i left join email_domains d on d.id = i.email_domain_id
 order by i.created_at desc, i.id desc
 limit cast(:limit as integer);
 
@@ -745,7 +819,7 @@ where c.size > cast(:begin as bigint) and c.size <= cast(:until as bigint)
 order by c.size, c.origin
 limit cast(:limit as integer);
 
--- verification_feed_feed
+-- verification_feed_feed_sqlite
 select f.position, f.inbox_id, f.version, f.leaf_hash,
        (select e.hash from inbox_events e where e.inbox_id = f.inbox_id and e.version = f.version),
        (select p.position from inbox_feed p where p.inbox_id = f.inbox_id and p.version = f.version - 1)
@@ -792,7 +866,18 @@ where (a.inbox_id, a.id) > (cast(:after as text), cast(:after_attempt as text))
 order by a.inbox_id, a.id
 limit cast(:limit as integer);
 
--- verify_events
+-- verify_events_postgresql
+select cast(e.inbox_id as text) as inbox_id, e.version, cast(e.event_id as text) as event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
+       case when e.context_key is null then
+           (select 1 from inboxes i where i.id = e.inbox_id and i.erased_at is not null)
+       end as erased
+from inbox_events e
+where (e.inbox_id, e.version) > (cast(:after as text), cast(:after_version as integer))
+  and e.inbox_id <= cast(:until as text)
+order by e.inbox_id, e.version
+limit cast(:limit as integer);
+
+-- verify_events_sqlite
 select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
        case when e.context_key is null then
            (select 1 from inboxes i where i.id = e.inbox_id and i.erased_at is not null)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 from contextlib import redirect_stdout
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-
-#: What the script calls the command with.
-_VARIABLE = "_INBOX_LIFECYCLE_COMPLETE"
 
 
 class Shell(StrEnum):
@@ -35,21 +31,14 @@ def completion(
     """
     prepare()
     from typer.completion import shell_complete
-    from typer.main import get_command
 
-    from inbox_lifecycle.cli.app import NAME, app
+    from inbox_lifecycle.cli.app import COMPLETING, NAME, command_for
 
     script = io.StringIO()
     with redirect_stdout(script):
-        shell_complete(get_command(app), {}, NAME, _VARIABLE, f"source_{shell.value}")
+        shell_complete(command_for([]), {}, NAME, COMPLETING, f"source_{shell.value}")
     # Without the empty line at its beginning: zsh looks at the first one to know what a file completes.
     print(script.getvalue().strip())
-
-
-def prepare_if_asked() -> None:
-    """Make ready to answer a shell, if one asks."""
-    if os.environ.get(_VARIABLE):
-        prepare()
 
 
 def prepare() -> None:
