@@ -52,7 +52,7 @@ def test_an_empty_feed_has_no_events(operator: AnyFace) -> None:
 @pytest.mark.parametrize("after", [-2, 2**63])
 def test_a_position_that_cannot_be_is_refused_at_once(operator: AnyFace, after: int) -> None:
     """As of a page."""
-    with pytest.raises(InvalidInput, match="^after is"):
+    with pytest.raises(InvalidInput, match=r"^after is"):
         operator.events(after=after)
 
 
@@ -98,7 +98,7 @@ def test_a_reading_goes_up_to_what_cannot_be_read(face: AnyFace, operator: AnyFa
     heard: list[FedEvent] = []
     _break(database, "name = ?", "inbox.polished", ids[2])
     with Inboxes(database.url) as inboxes:
-        with pytest.raises(UnknownEvent, match="inbox.polished"):
+        with pytest.raises(UnknownEvent, match=r"inbox\.polished"):
             heard.extend(inboxes.operator(actor="olga").events())
         assert [fed.position for fed in heard] == [0, 1]
         _break(database, "entry = ?, hash = ?", b"junk", leaf_hash(b"junk"), ids[1])

@@ -32,6 +32,7 @@ from inbox_lifecycle.store import (
     postgresql,
     proving,
     reads,
+    replaying,
     sending,
     sqlite,
     subscriptions,
@@ -55,6 +56,7 @@ FURTHER = (
     feed,
     launching,
     proving,
+    replaying,
     sending,
     subscriptions,
     travel,
@@ -147,7 +149,7 @@ def templates(kind: str) -> dict[str, str]:
     """The templates by name: every constant of these modules but those that are only parts."""
     found: dict[str, str] = {}
     for module in (sqlite if kind == "sqlite" else postgresql, reads):
-        found |= {name.lower(): text for name, text in _constants(module)}
+        found |= {name.lower(): text for name, text in _constants(module) if _of(kind, name)}
     for module in (*FURTHER, guards_sqlite if kind == "sqlite" else guards_postgresql):
         home = module.__name__.rpartition(".")[2]
         found |= {f"{home}_{name.lower()}": text for name, text in _constants(module) if _of(kind, name)}

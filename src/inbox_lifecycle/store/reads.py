@@ -9,9 +9,9 @@ from inbox_lifecycle.domain import Status
 from inbox_lifecycle.store.rows import (
     ATTEMPT_COLUMNS,
     EVENT_COLUMNS,
-    POSTGRESQL_EVENT_COLUMNS,
     INBOX_COLUMNS,
     LANDED_COLUMNS,
+    POSTGRESQL_EVENT_COLUMNS,
 )
 
 _WITH_DOMAIN = "{s}inboxes i left join {s}email_domains d on d.id = i.email_domain_id"

@@ -1235,6 +1235,13 @@ with found as (
 )
 select i.id, i.owner_id, i.email_address, d.domain as email_domain, i.email_domain_id, d.status as email_domain_status, i.provider, i.provider_ref, i.status, i.warmup_status, i.version, i.created_at, i.updated_at, i.erased_at, i.head_hash from born i join d on d.id = i.email_domain_id;
 
+-- replaying_feed_rows_postgresql
+select cast(e.inbox_id as text) as inbox_id, e.version, cast(e.event_id as text) as event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, f.position
+from "inbox_lifecycle".inbox_feed f join "inbox_lifecycle".inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where f.position > cast($1 as bigint) and f.position <= cast($2 as bigint)
+order by f.position
+limit cast($3 as integer);
+
 -- revision
 select version_num from "inbox_lifecycle".inbox_lifecycle_alembic_version;
 
@@ -1402,17 +1409,6 @@ limit cast($4 as integer);
 
 -- verify_events_postgresql
 select cast(e.inbox_id as text) as inbox_id, e.version, cast(e.event_id as text) as event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
-       case when e.context_key is null then
-           (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox_id and i.erased_at is not null)
-       end as erased
-from "inbox_lifecycle".inbox_events e
-where (e.inbox_id, e.version) > (cast($1 as uuid), cast($2 as integer))
-  and e.inbox_id <= cast($3 as uuid)
-order by e.inbox_id, e.version
-limit cast($4 as integer);
-
--- verify_events_sqlite
-select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
        case when e.context_key is null then
            (select 1 from "inbox_lifecycle".inboxes i where i.id = e.inbox_id and i.erased_at is not null)
        end as erased

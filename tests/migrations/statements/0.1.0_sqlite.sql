@@ -684,6 +684,13 @@ where outcome is not null and not to_disable and closed_at < cast(:before as tex
 insert into inbox_feed_queue (inbox_id, version, hash)
 select i.id, i.version, i.head_hash from inboxes i where i.id = :inbox_id;
 
+-- replaying_feed_rows_sqlite
+select e.inbox_id, e.version, e.event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, f.position
+from inbox_feed f join inbox_events e on e.inbox_id = f.inbox_id and e.version = f.version
+where f.position > cast(:after as bigint) and f.position <= cast(:until as bigint)
+order by f.position
+limit cast(:limit as integer);
+
 -- revision
 select version_num from inbox_lifecycle_alembic_version;
 
@@ -864,17 +871,6 @@ left join inbox_events m on m.inbox_id = a.inbox_id and m.version = a.event_vers
 where (a.inbox_id, a.id) > (cast(:after as text), cast(:after_attempt as text))
   and a.inbox_id <= cast(:until as text)
 order by a.inbox_id, a.id
-limit cast(:limit as integer);
-
--- verify_events_postgresql
-select cast(e.inbox_id as text) as inbox_id, e.version, cast(e.event_id as text) as event_id, e.name, e.schema, e.from_status, e.from_warmup_status, e.status, e.warmup_status, e.recorded_at, e.entry, e.hash, e.previous_hash, e.owner_id, e.actor, e.reason, e.correlation_id, e.causation_id, e.idempotency_key, e.context_key,
-       case when e.context_key is null then
-           (select 1 from inboxes i where i.id = e.inbox_id and i.erased_at is not null)
-       end as erased
-from inbox_events e
-where (e.inbox_id, e.version) > (cast(:after as text), cast(:after_version as integer))
-  and e.inbox_id <= cast(:until as text)
-order by e.inbox_id, e.version
 limit cast(:limit as integer);
 
 -- verify_events_sqlite
