@@ -85,7 +85,7 @@ class GroupCommit:
             StoreError: the database's answer was an error, or there was none.
         """
         place = _Place(commit)
-        if not self._enter(place) and not place.ready.acquire(timeout=CHANCE):
+        if not self._comes(place):
             if self._leave(place):
                 return self._alone(step)
             # Taken along just now: whoever leads comes back with an answer, unless it was struck down on its way.
@@ -108,6 +108,14 @@ class GroupCommit:
     def _alone(self, step: Once) -> Inbox | None:
         inbox: Inbox | None = self._perform(step)
         return inbox
+
+    def _comes(self, place: _Place) -> bool:
+        """Whether its chance has come; who is struck while it waits leaves no place that others would wait for."""
+        try:
+            return self._enter(place) or place.ready.acquire(timeout=CHANCE)
+        except BaseException:
+            self._leave(place)
+            raise
 
     def _enter(self, place: _Place) -> bool:
         """Whether it may go at once; it stands in line if not."""
