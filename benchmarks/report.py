@@ -49,7 +49,7 @@ def tell_goals(goals: Sequence[GoalResult]) -> Iterator[str]:
             goal.says,
             _wanted(goal),
             short(goal.figure),
-            ("met" if goal.met else "**not met**") + (f": {goal.explained}" if goal.explained else ""),
+            "met" if goal.met else "**not met**" + (f": {goal.explained}" if goal.explained else ""),
         ]
         for goal in goals
     ]

@@ -106,6 +106,8 @@ def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     open_missing()
     logging.basicConfig(format=f"{NAME}: %(message)s", level=logging.WARNING)
+    # A stop that comes while a connection is given back goes on to whoever waits, and SQLAlchemy logs where it came.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows its number.
         getattr(stream, "reconfigure", _nothing)(errors="backslashreplace")
