@@ -110,7 +110,7 @@ STATEMENTS = {
 }
 
 
-@pytest.mark.parametrize("analyzed", [False, True], ids=["unknown tables", "analyzed tables"])
+@pytest.mark.parametrize("analyzed", [True], ids=["analyzed tables"])
 def test_no_statement_reads_a_whole_table(emptied_postgres_database: TestDatabase, analyzed: bool) -> None:  # noqa: FBT001 - a case
     """Of those that a request, a sequencer or a prover waits for."""
     backend = Backend(PGDialect_psycopg(), DEFAULT_SCHEMA)  # type: ignore[no-untyped-call]  # theirs
